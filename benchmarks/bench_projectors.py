@@ -1,0 +1,101 @@
+"""Time the projector backends in one run and print their ratios to libparallelproj (or to joseph without it).
+
+Run `python benchmarks/bench_projectors.py [quick]` on a quiet machine. The backends take turns in every round, so a
+disturbance hits them alike; times are medians over rounds, in milliseconds per image, of repeated calls of at least
+80 ms; ratios are medians of the ratios within a round. `quick` leaves out 3D and the batch of 320.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import torch
+
+from petrecon.projectors import Geometry, available_backends, projector
+from petrecon.projectors.lines import cylinder_lines, detector_positions, ring_lines
+
+BARS = {1: (0.25, 0.15), 16: (0.08, 0.05)}  # matrix over libparallelproj, forward and back, in 2D
+REFERENCE_BATCH = 16  # libparallelproj and its loop: larger batches only repeat it
+
+
+def problems() -> dict[str, tuple[Geometry, tuple[int, ...]]]:
+    """Return the geometries and the batches to time."""
+    small = Geometry(*ring_lines(detector_positions(50, 8, 23.0, 183.0), 199), (128, 128), (2.0, 2.0))
+    large = Geometry(*ring_lines(detector_positions(48, 14, 45.0, 370.0), 337), (256, 256), (2.0, 2.0))
+    rings = cylinder_lines(detector_positions(36, 8, 17.0, 195.0), 143, 16, 4.0, 1)
+    solid = Geometry(*rings, (96, 96, 31), (2.5, 2.5, 2.0))
+    return {
+        "128 x 128, 199 x 200": (small, (1, 16, 320)),
+        "256 x 256, 337 x 336": (large, (1, 16)),
+        "96 x 96 x 31, 947 k lines": (solid, (1, 16)),
+    }
+
+
+def once(call: Callable[[], object], least: float = 0.08) -> float:
+    """Return seconds per call, over as many calls as take `least` seconds."""
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < least:
+        call()
+        calls += 1
+    return (time.perf_counter() - start) / calls
+
+
+def bench(name: str, geometry: Geometry, batches: tuple[int, ...], rounds: int) -> bool:
+    """Print the table of one problem; return whether the matrix met its bars."""
+    start = time.perf_counter()
+    operators = {"matrix": projector(geometry, "matrix", memory_budget=np.inf)}
+    built = time.perf_counter() - start
+    operators |= {b: projector(geometry, b) for b in available_backends() if b != "matrix"}
+    reference = "parallelproj" if "parallelproj" in operators else "joseph"
+    matrix = operators["matrix"]
+    print(f"\n{name}: {matrix.entries / 1e6:.1f} M entries, matrix and transpose {matrix.nbytes / 2**20:.0f} MiB, ", end="")
+    print(f"built in {built:.2f} s; ratios to {reference}")
+    met = True
+    for batch in batches:
+        draw = torch.Generator().manual_seed(0)
+        times: dict[tuple[str, int], list[float]] = {}
+        for _ in range(rounds):
+            for label, operator in operators.items():
+                count = min(batch, REFERENCE_BATCH) if label == "parallelproj" else batch
+                x = torch.rand(count, *geometry.image_shape, generator=draw)
+                y = torch.randn(count, *geometry.sinogram_shape, generator=draw)
+                for which, call in enumerate((lambda a=operator, v=x: a(v), lambda a=operator, v=y: a.adjoint(v))):
+                    if not times.get((label, which)):
+                        call()  # first call: compile, fill caches
+                    times.setdefault((label, which), []).append(once(call) / count)
+        for label in operators:
+            ms = [1e3 * float(np.median(times[label, which])) for which in (0, 1)]
+            ratio = [
+                float(np.median(np.divide(times[label, which], times[reference, which]))) for which in (0, 1)
+            ]
+            line = f"  batch {batch:3d}  {label:12}  {ms[0]:8.2f} / {ms[1]:8.2f} ms   {ratio[0]:.3f} / {ratio[1]:.3f}"
+            if label == "matrix" and reference == "parallelproj" and geometry.dims == 2 and batch in BARS:
+                good = all(r <= bar for r, bar in zip(ratio, BARS[batch], strict=True))
+                met &= good
+                line += f"   bar {BARS[batch][0]} / {BARS[batch][1]}: {'met' if good else 'MISSED'}"
+            print(line, flush=True)
+    return met
+
+
+def main() -> int:
+    """Run every problem; return 1 when a bar is missed."""
+    quick = "quick" in sys.argv[1:]
+    versions = ", ".join(f"{name} ({version})" for name, version in available_backends().items())
+    print(f"{torch.get_num_threads()} threads; {versions}")
+    print("milliseconds per image, forward / back, and their ratios")
+    met = True
+    for name, (geometry, batches) in problems().items():
+        if quick and geometry.dims == 3:
+            continue
+        met &= bench(name, geometry, tuple(b for b in batches if not (quick and b > 16)), rounds=3 if quick else 5)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

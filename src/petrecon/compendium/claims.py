@@ -1,0 +1,146 @@
+"""The claims under test (`data/claims.yml`) and the rules that decide them from a number and its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from petrecon.errors import CardError, did_you_mean
+from petrecon.paths import data_dir
+
+PAPERS = ("petite", "ddip", "deq", "petct-fm", "uda-psma", "decade", "fed-ndif", "madm", "foundations")
+PROFILES = ("quick", "laptop", "paper")
+_RULES = {"less": {"than", "margin"}, "greater": {"than", "margin"}, "within": {"low", "high"}}
+_FIELDS = {"id", "paper", "statement", "paper_value", "computed_by", "rule", "profile", "note"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that a computed number can bear out or not."""
+
+    id: str
+    paper: str
+    statement: str
+    paper_value: str
+    rule: Mapping[str, Any]
+    computed_by: Mapping[str, Any] | None = None
+    profile: str = "quick"
+    note: str = ""
+
+
+def claims() -> list[Claim]:
+    """Return every claim.
+
+    Raises
+    ------
+    CardError
+        If `data/claims.yml` is wrong; the message names the claim and the field.
+    """
+    return [_claim(card, number) for number, card in enumerate(read_list("claims.yml"), 1)]
+
+
+def bounds(rule: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the open interval of values for which a rule holds.
+
+    `{kind: less, than: 2}`: below 2. `{kind: less, margin: 0.5}`: below −0.5, for a difference that should be
+    negative by at least 0.5. `{kind: greater, …}` mirrors both. `{kind: within, low: 1, high: 3}`: from 1 to
+    3, ends included.
+    """
+    if rule["kind"] == "less":
+        return -math.inf, float(rule["than"] if "than" in rule else -rule.get("margin", 0))
+    if rule["kind"] == "greater":
+        return float(rule["than"] if "than" in rule else rule.get("margin", 0)), math.inf
+    return float(rule["low"]), float(rule["high"])
+
+
+def verdict(rule: Mapping[str, Any], value: float, interval: tuple[float, float] | None = None) -> str:
+    """Return `holds`, `fails` or `undecided`.
+
+    Parameters
+    ----------
+    rule : mapping
+        See `bounds`.
+    value : float
+        The number.
+    interval : (low, high), optional
+        Its 95 % interval: all of it must satisfy the rule for the claim to hold, and all of it violate the
+        rule for the claim to fail. Without one, the number decides.
+    """
+    low, high = interval if interval is not None else (value, value)
+    least, most = bounds(rule)
+    closed = rule["kind"] == "within"
+
+    def inside(x: float) -> bool:
+        return least <= x <= most if closed else least < x < most
+
+    if inside(low) and inside(high):
+        return "holds"
+    outside = high < least or low > most if closed else high <= least or low >= most
+    return "fails" if outside else "undecided"
+
+
+def read_list(name: str) -> list[dict[str, Any]]:
+    """Return the entries of a YAML list in `data/`; an empty list when there is no such file."""
+    path = data_dir() / name
+    if not path.is_file():
+        return []
+    try:
+        cards = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    except yaml.YAMLError as error:
+        raise CardError(f"data/{name} is not valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(cards, list) or not all(isinstance(card, dict) for card in cards):
+        raise CardError(f"data/{name} must be a list of entries")
+    ids = [card.get("id") for card in cards]
+    for number, (card, ident) in enumerate(zip(cards, ids, strict=True), 1):
+        if not isinstance(ident, str) or not ident:
+            raise CardError(f"data/{name}: entry {number} has no id")
+        if ident in ids[: number - 1]:
+            raise CardError(f"data/{name}: {ident} is there twice")
+        if card.get("paper") not in PAPERS:
+            paper = str(card.get("paper"))
+            raise CardError(f"data/{name}: {ident}: paper {paper!r}.{did_you_mean(paper, PAPERS)}")
+    return cards
+
+
+def _claim(card: dict[str, Any], number: int) -> Claim:
+    where = f"data/claims.yml: {card['id']}"
+    for field in card:
+        if field not in _FIELDS:
+            raise CardError(f"{where}: {field!r} is not a field.{did_you_mean(str(field), _FIELDS)}")
+    for field in ("statement", "rule"):
+        if not card.get(field):
+            raise CardError(f"{where}: {field} is missing")
+    rule = card["rule"]
+    kind = rule.get("kind") if isinstance(rule, dict) else None
+    if kind not in _RULES:
+        raise CardError(f"{where}: rule.kind {kind!r}.{did_you_mean(str(kind), _RULES)}")
+    for field, number in rule.items():
+        if field == "kind":
+            continue
+        if field not in _RULES[kind]:
+            raise CardError(
+                f"{where}: rule.{field} is not a field of {kind}.{did_you_mean(str(field), _RULES[kind])}"
+            )
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise CardError(f"{where}: rule.{field} must be a number, got {number!r}")
+    if kind == "within" and not ("low" in rule and "high" in rule and rule["low"] <= rule["high"]):
+        raise CardError(f"{where}: rule.within needs low and high, low not above high")
+    computed = card.get("computed_by")
+    if computed is not None and not (isinstance(computed, dict) and {"notebook", "key"} <= computed.keys()):
+        raise CardError(f"{where}: computed_by needs notebook and key, or is null")
+    if card.get("profile", "quick") not in PROFILES:
+        raise CardError(f"{where}: profile must be one of {', '.join(PROFILES)}")
+    return Claim(
+        id=card["id"],
+        paper=card["paper"],
+        statement=" ".join(str(card["statement"]).split()),
+        paper_value="" if card.get("paper_value") is None else str(card["paper_value"]),
+        rule=rule,
+        computed_by=computed,
+        profile=card.get("profile", "quick"),
+        note=" ".join(str(card.get("note") or "").split()),
+    )

@@ -1,0 +1,137 @@
+"""Compare two runs: what was asked, what came out, and where the images differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petrecon.compendium.receipts import read_receipt
+from petrecon.compendium.results import bootstrap
+from petrecon.errors import InputError
+
+
+def compare_runs(first: Path, second: Path, out: Path | None = None) -> str:
+    """Return a report of how two executed notebooks differ, and draw the difference of images that both kept.
+
+    Parameters
+    ----------
+    first, second : Path
+        Executed notebooks with their files beside them.
+    out : Path, optional
+        Folder for the pictures; the second notebook's by default.
+
+    Raises
+    ------
+    InputError
+        If either is not a run of this project: it has no receipt beside it.
+    """
+    runs = [_load(first), _load(second)]
+    lines = [f"A: {first}", f"B: {second}", ""]
+    lines += _section("parameters (A, B)", _parameters(runs[0]["receipt"], runs[1]["receipt"]))
+    lines += _section("numbers (B minus A, 95 % interval)", _numbers(runs[0]["numbers"], runs[1]["numbers"]))
+    pictures = _pictures(runs[0]["arrays"], runs[1]["arrays"], out or second.parent, _stem(second))
+    lines += _section("images (B minus A)", pictures)
+    return "\n".join(lines).rstrip()
+
+
+def paired_difference(a: Any, b: Any) -> tuple[float, list[float]]:
+    """Return the mean of b − a and its paired bootstrap interval; samples are paired by their order."""
+    difference = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
+    return float(difference.mean()), bootstrap(list(difference))
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".ipynb")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    beside = path.parent / _stem(path)
+    receipt = read_receipt(beside.with_name(beside.name + ".receipt.json"))
+    if receipt is None:
+        raise InputError(f"{path} has no receipt beside it: give a notebook from book/runs")
+    numbers, arrays = (beside.with_name(beside.name + ending) for ending in (".numbers.json", ".arrays.npz"))
+    return {
+        "receipt": receipt,
+        "numbers": json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {},
+        "arrays": dict(np.load(arrays)) if arrays.is_file() else {},
+    }
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [title, *[f"  {line}" for line in lines or ["no difference"]], ""]
+
+
+def _parameters(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    left, right = ({"notebook": r["notebook"], **r["parameters"]} for r in (a, b))
+    names = dict.fromkeys([*left, *right])
+    return [f"{n}: {left.get(n, '–')}, {right.get(n, '–')}" for n in names if left.get(n) != right.get(n)]
+
+
+def _numbers(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    lines = []
+    for key in dict.fromkeys([*a, *b]):
+        if key not in a or key not in b:
+            lines.append(f"{key}: only in {'A' if key in a else 'B'}")
+            continue
+        old, new = a[key]["value"], b[key]["value"]
+        unit = f" {b[key]['unit']}" if b[key].get("unit") else ""
+        if old == new and a[key].get("samples") == b[key].get("samples"):
+            continue
+        if isinstance(old, (str, bool)) or isinstance(new, (str, bool)):
+            lines.append(f"{key}: {old} → {new}")
+            continue
+        line = f"{key}: {old:.4g} → {new:.4g}{unit}, difference {new - old:+.3g}"
+        pairs = a[key].get("samples"), b[key].get("samples")
+        if all(pairs) and len(pairs[0]) == len(pairs[1]) > 1:
+            mean, (low, high) = paired_difference(*pairs)
+            sure = "" if low <= 0 <= high else ", beyond chance"
+            between = f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+            line = f"{key}: {old:.4g} → {new:.4g}{unit}, paired difference {between}{sure}"
+        lines.append(line)
+    return lines
+
+
+def _pictures(a: dict[str, Any], b: dict[str, Any], folder: Path, stem: str) -> list[str]:
+    lines = []
+    for key in sorted(a.keys() & b.keys()):
+        if key.endswith(".meta") or a[key].dtype.kind not in "fiu":
+            continue
+        if a[key].shape != b[key].shape:
+            lines.append(f"{key}: shapes differ, {a[key].shape} and {b[key].shape}")
+            continue
+        difference = b[key].astype(float) - a[key].astype(float)
+        if not difference.any():
+            continue
+        size = np.sqrt(np.mean(np.square(a[key], dtype=float))) or 1.0
+        told = f"{key}: root mean square difference {100 * np.sqrt(np.mean(difference**2)) / size:.3g} % of A"
+        if difference.ndim >= 2:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{stem}.minus.{key.replace('/', '-')}.png"
+            _draw(difference, key, json.loads(str(b.get(f"{key}.meta", "{}"))), path)
+            told += f", drawn in {path}"
+        lines.append(told)
+    return lines
+
+
+def _draw(difference: np.ndarray, key: str, meta: dict[str, Any], path: Path) -> None:
+    """Draw the middle slice of a difference, (…, x, y) or (…, x, y, z), blue below and red above zero."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from petrecon.compendium.figures import image
+
+    dims = int(meta.get("dims", 2))
+    shown = difference.reshape(-1, *difference.shape[-dims:])[0]
+    shown = shown[..., shown.shape[-1] // 2] if dims == 3 else shown
+    most = float(np.abs(shown).max()) or 1.0
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    voxel = meta.get("voxel_size", 1.0)
+    voxel = tuple(voxel[:2]) if isinstance(voxel, list) else float(voxel)
+    unit = f" ({meta['unit']})" if meta.get("unit") else ""
+    image(ax, shown, voxel, vmin=-most, vmax=most, cmap="RdBu_r", label=f"{key}, B minus A{unit}")
+    figure.savefig(path, dpi=150, metadata={"Software": None})

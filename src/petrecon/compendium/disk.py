@@ -1,0 +1,20 @@
+"""What to do about a disk that does not take what is written."""
+
+from __future__ import annotations
+
+import errno
+
+_CURES = {
+    errno.ENOSPC: "the disk is full: free some space (the .cache folder may be deleted)",
+    errno.EDQUOT: "your disk quota is used up: free some space (the .cache folder may be deleted)",
+    errno.EROFS: "the disk is read-only: work in a copy of the project that you can write to",
+    errno.EACCES: "you may not write there: change the permissions, or work in a copy of the project",
+    errno.EPERM: "you may not write there: change the permissions, or work in a copy of the project",
+}
+
+
+def cure_of(error: OSError) -> str | None:
+    """Return one line that names the place and the cure, or None when the error is of another kind."""
+    cure = _CURES.get(error.errno or 0)
+    place = error.filename2 or error.filename
+    return cure and f"cannot write{f' {place}' if place else ''}: {cure}"

@@ -1,0 +1,156 @@
+"""Pages written from data: the ledger, the scanners, the data and their licences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from petrecon.compendium.artefacts import STATES, artefacts
+from petrecon.compendium.ledger import counts, ledger
+from petrecon.compendium.markdown import escape, list_table
+from petrecon.paths import data_dir
+
+_BADGES = {"holds": "bdg-success", "fails": "bdg-danger", "undecided": "bdg-dark"}
+_PAPERS = {"foundations": "Foundations", "petite": "PETITE", "ddip": "DDIP", "deq": "DEQ"}
+
+
+def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
+    """Return the page of claims (paper, published run, your run, verdict) and of artefacts.
+
+    Parameters
+    ----------
+    profile : str
+        The profile of the book.
+    pages : mapping of run to page, optional
+        Where the book shows a run (`{"03_counts": "chapters/03_counts"}`); numbers link there.
+    """
+    content = ledger(profile)
+    found = counts(content)
+    lines = [
+        "## Claims",
+        "",
+        f"Of {len(content['claims'])} claims, in the {profile} profile: "
+        + ", ".join(f"{number} {word}" for word, number in found.items() if number)
+        + ". A claim holds when the whole 95 % interval satisfies its rule, fails when all of it violates "
+        "it, and is undecided otherwise. A verdict is *indicative* when the run is smaller than the "
+        "claim asks for.",
+        "",
+    ]
+    for paper in dict.fromkeys(row["paper"] for row in content["claims"]):
+        rows = [_claim_row(row, pages or {}) for row in content["claims"] if row["paper"] == paper]
+        title = f"Claims of {_PAPERS.get(paper, paper)}"
+        header = ["Claim", "Paper says", f"Published run ({content['published']})", f"Your run ({profile})"]
+        lines += [f"### {_PAPERS.get(paper, paper)}", ""]
+        lines += [
+            list_table(header, rows, caption=title, name=f"tab-claims-{paper}", widths="45 17 19 19"),
+            "",
+        ]
+    return "\n".join([*lines, *_artefact_lines()])
+
+
+def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
+    statement = escape(row["statement"]) + (f" *{escape(row['note'])}*" if row["note"] else "")
+    return [
+        statement,
+        escape(row["paper_value"]) or "–",
+        _value(row["published"], {}),
+        _value(row["yours"], pages),
+    ]
+
+
+def _value(entry: dict[str, Any], pages: Mapping[str, str]) -> str:
+    word = entry["verdict"]
+    if "value" not in entry:
+        return word
+    unit = f" {escape(entry['unit'])}" if entry.get("unit") else ""
+    span = entry.get("interval")
+    between = f" ({span[0]:.3g} to {span[1]:.3g})" if span else ""
+    page = pages.get(entry["run"])
+    number = f"{entry['value']:.3g}{unit}"
+    number = f"{{doc}}`{number} <{page}>`" if page else number
+    notes = [
+        note
+        for note, told in (("indicative", entry.get("indicative")), ("stale", entry["state"] != "fresh"))
+        if told
+    ]
+    return f"{{{_BADGES[word]}}}`{word}` {number}{between}" + (f", *{', '.join(notes)}*" if notes else "")
+
+
+def _artefact_lines() -> list[str]:
+    found = artefacts()
+    if not found:
+        return []
+    states = [a.state for a in found]
+    lines = ["## Tables, figures and algorithms", ""]
+    lines += [
+        f"{len(found)} in all: " + ", ".join(f"{states.count(s)} {s}" for s in STATES if s in states) + ".",
+        "",
+    ]
+    for paper in dict.fromkeys(a.paper for a in found):
+        rows = [
+            [escape(a.id), escape(a.shows), escape(a.notebook) or "–", a.state, escape(a.note) or "–"]
+            for a in found
+            if a.paper == paper
+        ]
+        caption = f"Artefacts of {_PAPERS.get(paper, paper)}"
+        header = ["Artefact", "Shows", "Notebook", "State", "What stands in for what"]
+        lines += [f"### Artefacts of {_PAPERS.get(paper, paper)}", ""]
+        lines += [list_table(header, rows, caption=caption, name=f"tab-artefacts-{paper}"), ""]
+    return lines
+
+
+def data_page() -> str:
+    """Return the page of data files and their licences, from `data/registry.yml`."""
+    path = data_dir() / "registry.yml"
+    cards = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows = [
+        [
+            escape(str(card.get("id", ""))),
+            escape(" ".join(str(card[k]) for k in ("wheel", "version") if k in card)) or "–",
+            escape(str(card.get("licence", "not stated"))),
+            escape(str(card.get("credit", ""))) or "–",
+            escape(str(card.get("purpose", ""))) or "–",
+        ]
+        for card in cards or []
+    ]
+    if not rows:
+        return "No data files are registered."
+    header = ["File", "Comes with", "Licence", "Credit", "Used for"]
+    return list_table(header, rows, caption="Data files, their licences and credits.", name="tab-data")
+
+
+def scanners_page() -> str:
+    """Return the page of scanner cards: every field with its value and its source."""
+    parts = []
+    for path in sorted((data_dir() / "scanners").glob("*.y*ml")):
+        card = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        sources = card.pop("sources", {}) or {}
+        title = card.get("title") or path.stem
+        rows = [
+            [
+                escape(name),
+                escape(value),
+                escape(str(sources.get(name, sources.get(name.split(".")[0], "")))) or "–",
+            ]
+            for name, value in _flat(card)
+        ]
+        table = list_table(
+            ["Field", "Value", "Source"], rows, caption=f"Card of the {title}.", name=f"tab-{path.stem}"
+        )
+        parts.append(f"## {escape(str(title))}\n\n{table}\n")
+    return "\n".join(parts) or "There are no scanner cards."
+
+
+def _flat(card: Any, above: str = "") -> list[tuple[str, str]]:
+    """Return (field, value) pairs of nested fields, `reference.duration_s` for example."""
+    if isinstance(card, dict):
+        return [
+            pair
+            for name, value in card.items()
+            for pair in _flat(value, f"{above}.{name}" if above else str(name))
+        ]
+    if isinstance(card, list):
+        return [(above, ", ".join(str(value) for value in card))]
+    return [(above, str(card))]

@@ -1,0 +1,87 @@
+"""The ledger: for every claim, what the paper says, the published run, your run, and the verdicts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from petrecon.compendium.claims import PROFILES, Claim, claims, verdict
+from petrecon.compendium.receipts import read_receipt, status
+from petrecon.compendium.results import write_json
+from petrecon.compendium.runs import Run, plan
+from petrecon.errors import CardError, PetreconError, did_you_mean
+from petrecon.paths import book_dir
+
+PUBLISHED = "laptop"
+
+
+def ledger(profile: str = "quick") -> dict[str, Any]:
+    """Return every claim with value and verdict of the published (laptop) run and of `profile`'s.
+
+    A value is `{value, interval, unit, verdict, run, state, command, note}`; the verdict is `holds`, `fails`,
+    `undecided` or `not run yet`; `indicative` is true when the run is smaller than the claim's `profile` asks
+    for.
+    """
+    rows = []
+    for claim in claims():
+        row = {
+            name: getattr(claim, name)
+            for name in ("id", "paper", "statement", "paper_value", "profile", "note")
+        }
+        row["published"] = _entry(claim, PUBLISHED)
+        row["yours"] = _entry(claim, profile)
+        rows.append(row)
+    return {"published": PUBLISHED, "yours": profile, "claims": rows}
+
+
+def write_ledger(profile: str = "quick") -> dict[str, Any]:
+    """Compute the ledger and write it to `book/runs/ledger.json`, at once or not at all; return it."""
+    content = ledger(profile)
+    folder = book_dir() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "ledger.json", content)
+    return content
+
+
+def counts(content: dict[str, Any], whose: str = "yours") -> dict[str, int]:
+    """Return how many claims hold, fail, are undecided or were not run."""
+    found = [row[whose]["verdict"] for row in content["claims"]]
+    return {word: found.count(word) for word in ("holds", "fails", "undecided", "not run yet")}
+
+
+def _entry(claim: Claim, profile: str) -> dict[str, Any]:
+    if claim.computed_by is None:
+        return {"verdict": "not run yet", "note": "no notebook computes it yet"}
+    try:
+        run = _run(claim, profile)
+    except PetreconError as error:
+        raise CardError(f"data/claims.yml: {claim.id}: {error}") from None
+    path = run.path("numbers")
+    if read_receipt(run.path("receipt")) is None or not path.is_file():
+        return {"verdict": "not run yet", "run": run.stem, "command": run.command}
+    numbers = json.loads(path.read_text(encoding="utf-8"))
+    key = claim.computed_by["key"]
+    if key not in numbers:
+        note = f"{run.stem} recorded no {key!r}.{did_you_mean(key, numbers)}"
+        return {"verdict": "not run yet", "run": run.stem, "command": run.command, "note": note}
+    number = numbers[key]
+    decided = verdict(claim.rule, float(number["value"]), number.get("interval"))
+    entry = {
+        "value": number["value"],
+        "interval": number.get("interval"),
+        "unit": number.get("unit", ""),
+        "verdict": decided,
+        "run": run.stem,
+        "command": run.command,
+        "state": str(status(run)),
+        "note": number.get("note", ""),
+    }
+    if PROFILES.index(profile) < PROFILES.index(claim.profile):
+        entry["indicative"] = True
+    return entry
+
+
+def _run(claim: Claim, profile: str) -> Run:
+    assert claim.computed_by is not None
+    given = {name: value for name, value in claim.computed_by.items() if name not in ("notebook", "key")}
+    return plan(str(claim.computed_by["notebook"]), {**given, "profile": profile})

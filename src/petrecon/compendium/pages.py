@@ -1,0 +1,224 @@
+"""Executed notebooks as pages of the book: numbered figures and tables, the card of the run, its receipt."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from petrecon.compendium.markdown import dropdown, escape, list_table
+from petrecon.compendium.receipts import Status
+from petrecon.compendium.runs import Run
+
+_HIDDEN = {"hide-cell", "hide-output"}
+_REMOVED = {"remove-cell", "remove-output"}
+
+
+def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
+    """Return a run's notebook as a page.
+
+    Parameters
+    ----------
+    run : Run
+        A run whose notebook exists.
+    receipt : dict
+        Its receipt.
+    state : Status
+        What `verify` says of it: anything but fresh is shown to the reader.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        Figures carry caption, label and alternative text for the book to number them; tables are Markdown.
+    """
+    import nbformat
+
+    notebook = nbformat.read(run.path("notebook"), as_version=4)
+    cells = [part for cell in _one_parameters_cell(notebook.cells) for part in _split(cell)]
+    notebook.cells = [
+        *_headed(cells, [_card(run, receipt), _stale(state, run)]),
+        _markdown(_receipt(receipt)),
+    ]
+    for index, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{index:03d}"
+    return notebook
+
+
+def stub(run: Run) -> str:
+    """Return the Markdown page of a run that was not made yet."""
+    return (
+        f"# {run.fill(run.source.title)}\n\n:::{{admonition}} Not run yet\n:class: note\n"
+        f"This page is made by\n\n```bash\n{run.command}\n```\n:::\n"
+    )
+
+
+def figures(notebook: Any) -> Iterator[dict[str, Any]]:
+    """Yield the figures of an executed notebook: name, caption, alt, and `png` as base64 text."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            told = output.get("metadata", {}).get("petrecon", {})
+            if told.get("kind") == "figure":
+                yield {**told, "png": output["data"]["image/png"]}
+
+
+def _markdown(text: str) -> Any:
+    from nbformat.v4 import new_markdown_cell
+
+    return new_markdown_cell(text)
+
+
+def _one_parameters_cell(cells: list[Any]) -> list[Any]:
+    """Put the injected values into the parameters cell, and drop the injected cell."""
+    kept, declared = [], None
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags and declared is not None:
+            declared.source = _with_values(declared.source, cell.source)
+            continue
+        if "parameters" in tags:
+            declared = cell
+        kept.append(cell)
+    return kept
+
+
+def _with_values(declared: str, injected: str) -> str:
+    """Return the parameters cell's text with the injected values in place of the defaults; comments stay."""
+    values = {
+        node.targets[0].id: ast.unparse(node.value)
+        for node in ast.parse(injected).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    lines = declared.splitlines()
+    for node in ast.parse(declared).body:
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
+            continue
+        value, line = node.value, node.lineno - 1
+        if node.target.id in values and value.end_lineno == node.lineno:
+            old = lines[line].encode()
+            new = old[: value.col_offset] + values[node.target.id].encode() + old[value.end_col_offset :]
+            lines[line] = new.decode()
+    return "\n".join(lines)
+
+
+def _split(cell: Any) -> Iterator[Any]:
+    """Yield a cell, and after it one cell for each figure, table or run of other outputs that follows one."""
+    tags = set(cell.metadata.get("tags", []))
+    outputs = list(cell.get("outputs", []))
+    if cell.cell_type != "code" or tags & _REMOVED or not any(map(_told, outputs)):
+        yield cell
+        return
+    hidden = bool(tags & _HIDDEN)
+    first = next(index for index, output in enumerate(outputs) if _told(output))
+    cell.outputs = outputs[:first]
+    yield cell
+    plain: list[Any] = []
+    for output in outputs[first:]:
+        told = _told(output)
+        if told is None:
+            plain.append(output)
+            continue
+        if plain:
+            yield _output_cell(plain, hidden)
+            plain = []
+        yield _figure_cell(output, told, hidden) if told["kind"] == "figure" else _table_cell(told, hidden)
+    if plain:
+        yield _output_cell(plain, hidden)
+
+
+def _told(output: Any) -> Any:
+    return output.get("metadata", {}).get("petrecon")
+
+
+def _output_cell(outputs: list[Any], hidden: bool) -> Any:
+    from nbformat.v4 import new_code_cell
+
+    tags = ["remove-input", *(["hide-output"] if hidden else [])]
+    return new_code_cell("# shown above", outputs=outputs, execution_count=1, metadata={"tags": tags})
+
+
+def _figure_cell(output: Any, told: dict[str, Any], hidden: bool) -> Any:
+    cell = _output_cell([output], hidden)
+    output.metadata.pop("petrecon")
+    output.data.pop("text/plain", None)
+    cell.metadata["mystnb"] = {
+        "figure": {"name": told["name"], "caption": told["caption"]},
+        "image": {"alt": " ".join(told["alt"].split())},
+    }
+    return cell
+
+
+def _table_cell(told: dict[str, Any], hidden: bool) -> Any:
+    rows = [[escape(text) for text in row] for row in told["rows"]]
+    header = [escape(text) for text in told["header"]]
+    text = list_table(header, rows, caption=told["caption"], name=told["name"])
+    return _markdown(dropdown("Table", text) if hidden else text)
+
+
+def _headed(cells: list[Any], blocks: list[str]) -> list[Any]:
+    """Put blocks below the page's title."""
+    new = [_markdown(block) for block in blocks if block]
+    if not cells or cells[0].cell_type != "markdown":
+        return [*new, *cells]
+    lines = cells[0].source.splitlines()
+    title = next((index for index, line in enumerate(lines) if line.startswith("# ")), None)
+    if title is None:
+        return [cells[0], *new, *cells[1:]]
+    head, rest = "\n".join(lines[: title + 1]), "\n".join(lines[title + 1 :]).strip()
+    return [_markdown(head), *new, *([_markdown(rest)] if rest else []), *cells[1:]]
+
+
+def _card(run: Run, receipt: dict[str, Any]) -> str:
+    words = [f"**{run.profile}** profile"]
+    words += [
+        f"{name} **{escape(_short(value))}**" for name, value in run.parameters.items() if name != "profile"
+    ]
+    words += [f"{receipt['duration_s']:g} s"]
+    words += [f"{receipt['peak_memory_mib']} MiB"] if receipt.get("peak_memory_mib") else []
+    words += [escape(str(receipt.get("device", "cpu")))]
+    return (
+        ":::{admonition} This page's run\n:class: seealso petrecon-run\n"
+        f"{' · '.join(words)}. Make it again, or change a parameter:\n\n```bash\n{run.command}\n```\n:::"
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).rsplit("/", 1)[-1]
+
+
+def _stale(state: Status, run: Run) -> str:
+    if state.state == "fresh":
+        return ""
+    because = "\n".join(f"* {escape(reason)}" for reason in state.because)
+    what = (
+        "Some of what this page was made from has changed since:"
+        if state.state == "stale"
+        else "Its files changed:"
+    )
+    return (
+        f":::{{warning}}\nThis page is {state.state}. {what}\n\n{because}\n\n"
+        f"Run `{run.command}` to renew it.\n:::"
+    )
+
+
+def _receipt(receipt: dict[str, Any]) -> str:
+    facts = [
+        ["command", f"`{receipt['command']}`"],
+        [
+            "parameters",
+            escape(", ".join(f"{n} = {_short(v)}" for n, v in sorted(receipt["parameters"].items()))),
+        ],
+        ["made on", f"{receipt['date']}, {escape(str(receipt.get('device', 'cpu')))}"],
+        ["versions", escape(", ".join(f"{n} {v}" for n, v in sorted(receipt["versions"].items())))],
+        [
+            "projectors",
+            escape(", ".join(" ".join(p.values()) for p in receipt["projectors"]) or "none recorded"),
+        ],
+        ["cost", f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB at most"],
+    ]
+    hashes = [
+        [escape(name), f"`{digest[:16]}`"]
+        for part in ("inputs", "outputs")
+        for name, digest in sorted(receipt[part].items())
+    ]
+    body = list_table(["", ""], facts) + "\n\n" + list_table(["input or output", "sha256"], hashes)
+    return dropdown("Receipt of this page", body)

@@ -1,0 +1,97 @@
+"""What a notebook declares in its `parameters` cell, and the check of what a user gives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from petrecon.compendium.sources import Source
+from petrecon.compendium.vocabulary import Value, vocabulary
+from petrecon.errors import CardError, ParameterError, did_you_mean
+
+DEFAULT_PROFILE = "quick"
+
+
+def declared(source: Source, *, look_up: bool = False) -> dict[str, Value]:
+    """Return the parameters a notebook declares, with their defaults, in order.
+
+    Parameters
+    ----------
+    source : Source
+        The notebook. Its cell tagged `parameters` holds annotated assignments only: `dose: float = 1.0`.
+    look_up : bool
+        True also checks defaults against lists that have to be looked up (slower: it may import torch).
+
+    Raises
+    ------
+    CardError
+        If the cell holds something else, a name that is not in the vocabulary, the wrong type, or a bad
+        default.
+    """
+    cells = [cell for cell in source.cells if "parameters" in cell.tags]
+    if not cells:
+        return {}
+    where = source.path.name
+    if len(cells) > 1:
+        raise CardError(f"{where} has {len(cells)} cells tagged parameters: keep one")
+    try:
+        body = ast.parse(cells[0].text).body
+    except SyntaxError as error:
+        raise CardError(f"{where}: the parameters cell is not valid Python: {error.msg}") from None
+    known, found = vocabulary(), {}
+    for node in body:
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
+            raise CardError(
+                f"{where}: write every parameter as 'name: type = default', not {ast.unparse(node)!r}"
+            )
+        name = node.target.id
+        if name not in known:
+            raise CardError(
+                f"{where}: parameter {name} is not in data/parameters.yml.{did_you_mean(name, known)}"
+            )
+        card = known[name]
+        if ast.unparse(node.annotation) != card.type:
+            raise CardError(f"{where}: {name} is of type {card.type}, not {ast.unparse(node.annotation)}")
+        try:
+            found[name] = card.check(ast.literal_eval(node.value), look_up=look_up)
+        except (ValueError, ParameterError) as error:
+            raise CardError(f"{where}: the default of {name} is not valid: {error}") from None
+    return found
+
+
+def resolve(source: Source, given: Mapping[str, Any]) -> dict[str, Value]:
+    """Return every parameter of a run: what was given, checked, and the notebook's defaults for the rest.
+
+    Parameters
+    ----------
+    source : Source
+        The notebook.
+    given : mapping
+        Names and values, as text or typed. `profile` is always accepted.
+
+    Returns
+    -------
+    dict
+        `profile` first, then the notebook's own parameters in their order.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a wrong type, a value out of range or not among the choices: one line each.
+    """
+    defaults = declared(source)
+    allowed = {"profile": DEFAULT_PROFILE, **defaults}
+    known = vocabulary()
+    for name in given:
+        if name in allowed:
+            continue
+        if name in known:
+            raise ParameterError(f"{source.name} has no parameter {name!r}; it has {', '.join(allowed)}.")
+        raise ParameterError(f"there is no parameter {name!r}.{did_you_mean(name, allowed)}")
+    found = {}
+    for name, default in allowed.items():
+        value = given.get(name, default)
+        imports_torch = known[name].choices == "anatomies"
+        found[name] = known[name].check(value, look_up=not (imports_torch and value == default))
+    return found

@@ -1,0 +1,35 @@
+"""Sizes of an experiment for each profile, kept in one place: `data/profiles.yml`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from petrecon.errors import CardError, did_you_mean
+from petrecon.paths import data_dir
+
+
+def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
+    """Return a notebook's sizes for a profile, from `data/profiles.yml`; empty when it has none there.
+
+    Raises
+    ------
+    CardError
+        If the file is not valid, or names the notebook but not the profile.
+    """
+    path = data_dir() / "profiles.yml"
+    if not path.is_file():
+        return {}
+    try:
+        every = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise CardError(f"data/profiles.yml is not valid YAML: {str(error).splitlines()[0]}") from None
+    own = every.get(notebook)
+    if own is None:
+        return {}
+    if not isinstance(own, dict) or profile not in own:
+        raise CardError(
+            f"data/profiles.yml: {notebook} has no section {profile!r}.{did_you_mean(profile, own or ())}"
+        )
+    return dict(own[profile] or {})

@@ -1,0 +1,135 @@
+"""Make one run: lock its page, skip it when nothing changed, execute, put all its files in place at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from petrecon.compendium.disk import cure_of
+from petrecon.compendium.execute import execute
+from petrecon.compendium.locks import locked, working_folder
+from petrecon.compendium.receipts import OUTPUTS, make_receipt, read_receipt, status
+from petrecon.compendium.results import write_json
+from petrecon.compendium.runs import Run, runs_dir
+from petrecon.errors import MissingError, RunFailed
+
+
+def make(
+    run: Run, *, force: bool = False, quiet: bool = False, wait: bool = False
+) -> tuple[bool, dict[str, Any]]:
+    """Make a run unless its receipt is fresh.
+
+    Parameters
+    ----------
+    run : Run
+        What to run.
+    force : bool
+        Run even when nothing changed.
+    quiet : bool
+        No progress on stderr.
+    wait : bool
+        Wait when another process is writing the same page.
+
+    Returns
+    -------
+    (bool, dict)
+        Whether it was executed, and its receipt.
+
+    Raises
+    ------
+    BusyError
+        If another process is writing the same page.
+    RunFailed
+        If the notebook stopped with an error: earlier results are untouched.
+    MissingError
+        If the disk is full or read-only: the message names the cure, nothing is half-written.
+    """
+    name = f"{run.profile}__{run.stem}"
+    try:
+        with locked(name, f"{run.stem} ({run.profile})", wait):
+            if not force and status(run).state == "fresh":
+                receipt = read_receipt(run.path("receipt"))
+                assert receipt is not None
+                return False, receipt
+            with working_folder(name) as folder:
+                receipt = _make(run, folder, quiet)
+                _publish(run, folder)
+                return True, receipt
+    except OSError as error:
+        cure = cure_of(error)
+        if cure is None:
+            raise
+        raise MissingError(cure) from error
+
+
+def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
+    """Execute into `folder` and write the receipt there."""
+    from nbformat import write
+
+    stem = folder / run.profile / run.stem
+    stem.parent.mkdir()
+    date, clock = datetime.now(UTC).strftime("%Y-%m-%d"), time.perf_counter()
+    line = _Progress(run, quiet)
+    try:
+        notebook = execute(run, stem, line.show)
+    except RunFailed:
+        line.end("failed")
+        raise
+    except KeyboardInterrupt:
+        line.end("stopped")
+        raise
+    duration = time.perf_counter() - clock
+    line.end(f"{duration:.1f} s")
+    write(notebook, run.path("notebook", stem.parent))
+    facts = json.loads(stem.with_name(stem.name + ".kernel.json").read_text(encoding="utf-8"))
+    receipt = make_receipt(run, stem.parent, facts, duration, date)
+    write_json(run.path("receipt", stem.parent), receipt)
+    return receipt
+
+
+def _publish(run: Run, folder: Path) -> None:
+    """Put a run's files in place: all are copied beside their places, then renamed, the receipt last."""
+    home = runs_dir(run.profile)
+    home.mkdir(parents=True, exist_ok=True)
+    kinds = ("numbers", "arrays", "notebook", "receipt")
+    made = {kind: run.path(kind, folder / run.profile) for kind in kinds}
+    staged = {kind: home / f".{run.path(kind).name}.partial" for kind, path in made.items() if path.exists()}
+    try:
+        for kind, place in staged.items():
+            shutil.copyfile(made[kind], place)
+        for kind, place in staged.items():
+            os.replace(place, run.path(kind))
+    finally:
+        for place in staged.values():
+            place.unlink(missing_ok=True)
+    for kind in OUTPUTS:
+        if kind not in staged:
+            run.path(kind).unlink(missing_ok=True)
+
+
+class _Progress:
+    """One line on stderr that tells which cell is running; written once when stderr is not a terminal."""
+
+    def __init__(self, run: Run, quiet: bool) -> None:
+        words = [str(run.parameters[name]) for name in ("scanner",) if name in run.parameters]
+        words += [f"dose {run.parameters['dose']:g}"] if "dose" in run.parameters else []
+        self.title = "  ".join([f"{run.notebook} [{run.profile}]", *words])
+        self.quiet, self.live, self.cell = quiet, sys.stderr.isatty(), ""
+
+    def show(self, cell: int, cells: int) -> None:
+        self.cell = f"cell {cell}/{cells}"
+        if self.live and not self.quiet:
+            print(f"\r\x1b[K{self.title}  {self.cell}", end="", file=sys.stderr, flush=True)
+
+    def end(self, word: str) -> None:
+        if not self.quiet:
+            print(
+                f"{chr(13) + chr(27) + '[K' if self.live else ''}{self.title}  {self.cell}  {word}",
+                file=sys.stderr,
+            )

@@ -1,0 +1,113 @@
+"""One run: a notebook, its parameters and its profile; where its files lie and the command that makes it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from petrecon.compendium.parameters import declared, resolve
+from petrecon.compendium.sources import Source, find
+from petrecon.compendium.vocabulary import Value
+from petrecon.paths import book_dir
+
+_ENDINGS = {
+    "notebook": ".ipynb",
+    "receipt": ".receipt.json",
+    "numbers": ".numbers.json",
+    "arrays": ".arrays.npz",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook with every parameter fixed."""
+
+    source: Source
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's name."""
+        return self.source.name
+
+    @property
+    def profile(self) -> str:
+        """The profile the run is made with."""
+        return str(self.parameters["profile"])
+
+    @property
+    def stem(self) -> str:
+        """File name without ending: `<notebook>__<scanner>__dose<dose>`, then what else is not default."""
+        return "__".join([self.notebook, *self._words()])
+
+    @property
+    def label(self) -> str:
+        """What `@RUN@` becomes (see `fill`): unique per run of one notebook, and valid in a label."""
+        words = "-".join(self._words()) or "default"
+        return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run."""
+        changed = self._changed()
+        options = [f"--{name} {shlex.quote(_text(value))}" for name, value in changed.items()]
+        return " ".join(["petrecon run", self.notebook, f"--profile {self.profile}", *options])
+
+    def fill(self, text: str) -> str:
+        """Return text with `@RUN@` replaced by the label, and `@SCANNER@`, `@DOSE@`, … by the values."""
+        for name, value in self.parameters.items():
+            text = text.replace(f"@{name.upper()}@", _text(value))
+        return text.replace("@RUN@", self.label)
+
+    def path(self, kind: str, folder: Path | None = None) -> Path:
+        """Return where the run's `notebook`, `receipt`, `numbers` or `arrays` lies."""
+        return (folder or runs_dir(self.profile)) / (self.stem + _ENDINGS[kind])
+
+    def given(self) -> dict[str, Value]:
+        """Return the parameters that a command must name."""
+        return {"profile": self.profile, **self._changed()}
+
+    def _changed(self) -> dict[str, Value]:
+        defaults = declared(self.source)
+        shown = {n: v for n, v in self.parameters.items() if n != "profile"}
+        return {n: v for n, v in shown.items() if n in ("scanner", "dose") or v != defaults.get(n)}
+
+    def _words(self) -> list[str]:
+        changed = self._changed()
+        words = [_slug(changed.pop("scanner"))] if "scanner" in changed else []
+        words += [f"dose{_text(changed.pop('dose'))}"] if "dose" in changed else []
+        return words + [f"{name}-{_slug(value)}" for name, value in sorted(changed.items())]
+
+
+def runs_dir(profile: str) -> Path:
+    """Return the folder of a profile's executed notebooks."""
+    return book_dir() / "runs" / profile
+
+
+def plan(notebook: str | Source, given: Mapping[str, Any]) -> Run:
+    """Return the run meant by a notebook's name and the parameters given; nothing is started.
+
+    Raises
+    ------
+    InputError, ParameterError, CardError
+        If the notebook is not known, a parameter is not valid, or the notebook's own parameters cell is not.
+    """
+    source = find(notebook) if isinstance(notebook, str) else notebook
+    return Run(source, resolve(source, given))
+
+
+def _text(value: Value) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _slug(value: Value) -> str:
+    text = (
+        Path(str(value)).name.split(".nii")[0].removesuffix(".yaml")
+        if isinstance(value, str)
+        else _text(value)
+    )
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")

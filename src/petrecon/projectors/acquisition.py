@@ -1,0 +1,187 @@
+"""The forward model of a PET exam: expected counts from an activity image."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from petrecon.errors import InputError
+from petrecon.projectors.elementary import Diagonal
+from petrecon.projectors.geometry import check_subsets
+from petrecon.projectors.operator import LinearOperator
+from petrecon.projectors.projector import Projector
+from petrecon.projectors.projector import projector as make_projector
+
+Values = torch.Tensor | float
+
+
+def attenuation_factors(projector: LinearOperator, mu_per_mm: torch.Tensor) -> torch.Tensor:
+    r"""Return the attenuation factors :math:`L = \exp(-P\mu)` of every line, (..., *sinogram_shape).
+
+    Parameters
+    ----------
+    projector : LinearOperator
+        Line integrals in mm.
+    mu_per_mm : tensor, (..., *image_shape)
+        Linear attenuation coefficients at 511 keV [1/mm]; water is 0.0096.
+
+    Raises
+    ------
+    InputError
+        For negative or non-finite values, or values too large to be in 1/mm.
+    """
+    if not bool(torch.isfinite(mu_per_mm).all()) or bool((mu_per_mm < 0).any()):
+        raise InputError(
+            "the attenuation map has negative or non-finite values: give coefficients in 1/mm, >= 0"
+        )
+    if mu_per_mm.numel() and float(mu_per_mm.max()) > 0.05:
+        raise InputError(
+            f"the attenuation map reaches {float(mu_per_mm.max()):.3g} per mm, more than bone (0.017): "
+            "give it in 1/mm (divide 1/cm by 10)"
+        )
+    return torch.exp(-projector(mu_per_mm))
+
+
+class AcquisitionModel:
+    r"""Expected counts :math:`\bar y = c\,N\,L\,P\,G\,x + b` of an activity image.
+
+    Every sinogram here is counts; x is activity [kBq/mL] on a grid in mm.
+
+    Parameters
+    ----------
+    projector : LinearOperator
+        P, line integrals [mm].
+    attenuation, normalisation : tensor, optional
+        L and N, factors of each line, broadcastable to ``(..., *sinogram_shape)``.
+    resolution : LinearOperator, optional
+        G, from image to image.
+    scale : float or tensor
+        c, counts per (kBq/mL · mm): dose, frame duration and decay. A tensor has the shape of the leading
+        axes (one value per frame, say).
+    background : tensor or float, optional
+        b, expected randoms plus scatter [counts], broadcastable to ``(..., *sinogram_shape)``.
+
+    Attributes
+    ----------
+    linear : LinearOperator
+        :math:`c\,N\,L\,P\,G`.
+    factors : tensor, (..., *sinogram_shape)
+        c · N · L, what multiplies every line integral.
+    background : tensor, (..., *sinogram_shape)
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit, or values that are negative or not finite; the message names the argument.
+    """
+
+    def __init__(
+        self,
+        projector: Projector,
+        *,
+        attenuation: Values | None = None,
+        normalisation: Values | None = None,
+        resolution: LinearOperator | None = None,
+        scale: Values = 1.0,
+        background: Values | None = None,
+    ) -> None:
+        shape = projector.out_shape
+        self.projector = projector
+        self.image_shape, self.sinogram_shape = projector.in_shape, shape
+        self.attenuation = None if attenuation is None else _expanded("attenuation", attenuation, projector)
+        self.normalisation = (
+            None if normalisation is None else _expanded("normalisation", normalisation, projector)
+        )
+        self.resolution = resolution
+        self.scale = _non_negative("scale", torch.as_tensor(scale, dtype=_dtype(scale, projector.dtype)))
+        self.background = _expanded("background", 0.0 if background is None else background, projector)
+        factors = self.scale.reshape(*self.scale.shape, *(1,) * len(shape))
+        for factor in (self.attenuation, self.normalisation):
+            if factor is not None:
+                factors = factors * factor.to(factors.device)
+        self.factors = factors
+        geometric = projector if resolution is None else projector @ resolution
+        self._factors = Diagonal(factors, shape)
+        self.linear: LinearOperator = self._factors @ geometric
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the expected counts (..., *sinogram_shape) of an activity image [kBq/mL]."""
+        return self.linear(x) + self.background.to(dtype=x.dtype, device=x.device)
+
+    def sensitivity(self) -> torch.Tensor:
+        """Return the sensitivity image: the adjoint applied to ones, [counts per kBq/mL], computed once."""
+        return self._sensitivity
+
+    @cached_property
+    def _sensitivity(self) -> torch.Tensor:
+        like = self._factors.values
+        ones = torch.ones(
+            *self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device
+        )
+        return self.linear.adjoint(ones).detach()
+
+    def split(self, y: torch.Tensor, n: int) -> list[torch.Tensor]:
+        """Split a sinogram (..., *sinogram_shape) into the interleaved views of `n` subsets."""
+        check_subsets(n, self.sinogram_shape[1])
+        if tuple(y.shape[y.ndim - len(self.sinogram_shape) :]) != self.sinogram_shape:
+            raise InputError(f"a sinogram of shape {tuple(y.shape)} does not end in {self.sinogram_shape}")
+        return [_views(y, i, n, self.sinogram_shape) for i in range(n)]
+
+    def subset_models(self, n: int) -> list[AcquisitionModel]:
+        """Return `n` models of interleaved views (same backend), in the order of `split`.
+
+        Raises
+        ------
+        InputError
+            If `n` does not divide the number of views.
+        """
+        models = []
+        for i, geometry in enumerate(self.projector.geometry.subsets(n)):
+            part = make_projector(
+                geometry, self.projector.backend, self.projector.dtype, memory_budget=np.inf
+            )
+            shape = self.sinogram_shape
+            models.append(
+                AcquisitionModel(
+                    part,
+                    attenuation=_optional_views(self.attenuation, i, n, shape),
+                    normalisation=_optional_views(self.normalisation, i, n, shape),
+                    resolution=self.resolution,
+                    scale=self.scale,
+                    background=_views(self.background, i, n, shape),
+                )
+            )
+        return models
+
+
+def _views(y: torch.Tensor, i: int, n: int, shape: tuple[int, ...]) -> torch.Tensor:
+    return y[..., i::n] if len(shape) == 2 else y[..., i::n, :]
+
+
+def _optional_views(y: torch.Tensor | None, i: int, n: int, shape: tuple[int, ...]) -> torch.Tensor | None:
+    return None if y is None else _views(y, i, n, shape)
+
+
+def _dtype(value: Values, default: torch.dtype) -> torch.dtype:
+    return value.dtype if isinstance(value, torch.Tensor) and value.is_floating_point() else default
+
+
+def _non_negative(name: str, value: torch.Tensor) -> torch.Tensor:
+    if not bool(torch.isfinite(value).all()) or bool((value < 0).any()):
+        raise InputError(f"{name} has negative or non-finite values: give finite values >= 0")
+    return value
+
+
+def _expanded(name: str, value: Values, projector: Projector) -> torch.Tensor:
+    """Check a quantity of every line and expand it to (..., *sinogram_shape)."""
+    shape = projector.out_shape
+    tensor = _non_negative(name, torch.as_tensor(value, dtype=_dtype(value, projector.dtype)))
+    lead = tensor.shape[: max(0, tensor.ndim - len(shape))]
+    try:
+        return tensor.expand(*lead, *shape)
+    except RuntimeError:
+        raise InputError(
+            f"{name} has shape {tuple(tensor.shape)} where (..., {', '.join(map(str, shape))}) is needed"
+        ) from None

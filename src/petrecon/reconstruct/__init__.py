@@ -1,0 +1,30 @@
+"""Reconstruction: from counts to an image in kBq/mL.
+
+Every algorithm is a function of the counts `y` and a `petrecon.projectors.AcquisitionModel`; leading batch
+dimensions always work; a `callback(iteration, image)` sees every iterate. Start with `mlem`, then `osem`, `map_em`.
+"""
+
+from petrecon.reconstruct.fbp import fbp
+from petrecon.reconstruct.filters import gaussian_filter
+from petrecon.reconstruct.likelihood import em_ratio, poisson_nll
+from petrecon.reconstruct.mapem import map_em
+from petrecon.reconstruct.mlem import em_step, mlem
+from petrecon.reconstruct.osem import balanced_subsets, osem
+from petrecon.reconstruct.penalties import Penalty, Quadratic, RelativeDifference, SmoothedTV, penalty_by_name
+
+__all__ = [
+    "Penalty",
+    "Quadratic",
+    "RelativeDifference",
+    "SmoothedTV",
+    "balanced_subsets",
+    "em_ratio",
+    "em_step",
+    "fbp",
+    "gaussian_filter",
+    "map_em",
+    "mlem",
+    "osem",
+    "penalty_by_name",
+    "poisson_nll",
+]

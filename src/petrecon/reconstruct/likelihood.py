@@ -1,0 +1,68 @@
+"""The Poisson likelihood of emission counts, exact where counts or expectations are zero."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from petrecon.errors import InputError
+
+
+def check_counts(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
+    """Refuse counts that cannot be Poisson data of a given sinogram.
+
+    Parameters
+    ----------
+    y : Tensor, shape (..., *sinogram_shape)
+        Counts; whole numbers are not demanded (frames may be averaged), negative or non-finite ones are refused.
+    sinogram_shape : tuple of int
+
+    Raises
+    ------
+    InputError
+        On a wrong shape, a negative count or a value that is not finite.
+    """
+    n = len(sinogram_shape)
+    if tuple(y.shape[-n:]) != tuple(sinogram_shape):
+        raise InputError(
+            f"the counts have shape {tuple(y.shape)} but the geometry's sinogram is {tuple(sinogram_shape)}: "
+            "use the geometry these counts were acquired with"
+        )
+    if not bool(torch.isfinite(y).all()):
+        raise InputError("the counts hold values that are not finite: mask or repair those bins first")
+    if bool((y < 0).any()):
+        raise InputError(
+            "the counts hold negative values: give prompts (trues + scatter + randoms) and the expected "
+            "background separately, not prompts from which randoms were subtracted"
+        )
+
+
+def poisson_nll(y: Tensor, ybar: Tensor, dims: int) -> Tensor:
+    """Negative Poisson log-likelihood, without the constant log(y!).
+
+    L(ybar) = sum_m ybar_m - y_m log(ybar_m), with 0 log 0 = 0; a count where none is expected gives +inf.
+    Nothing is added to ybar to avoid the logarithm of zero: the likelihood is exact.
+
+    Parameters
+    ----------
+    y, ybar : Tensor, shape (..., *sinogram_shape)
+        Measured and expected counts.
+    dims : int
+        Number of trailing sinogram dimensions, summed over.
+
+    Returns
+    -------
+    Tensor, shape (...), float64
+    """
+    expected = ybar.double()
+    terms = expected - torch.xlogy(y.double(), expected)
+    return terms.sum(dim=tuple(range(-dims, 0)))
+
+
+def em_ratio(y: Tensor, ybar: Tensor) -> Tensor:
+    """Return y / ybar, and 0 where nothing is expected.
+
+    Where ybar_m = 0 every voxel on line m is zero or unseen, so that bin's EM contribution x_j a_mj y_m / ybar_m
+    vanishes in the limit.
+    """
+    return torch.where(ybar > 0, y / torch.where(ybar > 0, ybar, torch.ones_like(ybar)), torch.zeros_like(ybar))

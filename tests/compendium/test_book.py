@@ -1,0 +1,91 @@
+"""The book is built from an empty folder with warnings as errors, checked, and swapped in whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from petrecon.compendium.book import assemble, build
+from petrecon.compendium.check_html import check_html
+from petrecon.errors import CardError, MissingError
+
+
+def test_the_book_is_built_and_a_failed_build_leaves_it(booked: Path):
+    """One build that passes, then one with a dead reference: the first book is still there, byte for byte."""
+    index = build("quick")
+    assert index == booked / "book" / "_build" / "html" / "index.html"
+    assert check_html(index.parent) == []
+    chapter = (index.parent / "chapters" / "02_pictures.html").read_text(encoding="utf-8")
+    for part in ("Fig. 1", "Table 1", 'alt="PSNR rises from 4 dB', "This page’s run", "Receipt of this page"):
+        assert part in chapter, part
+    assert "Not run yet" in (index.parent / "chapters" / "01_toy.html").read_text(encoding="utf-8")
+    assert (index.parent / "gallery" / "biograph-mmr-dose1.html").is_file()
+    home = index.read_text(encoding="utf-8")
+    assert "_images/02_pictures-line.png" in home
+    assert "Fig. 1" in home, "a reference from prose to a figure of a notebook"
+    page = booked / "book" / "index.md"
+    page.write_text(page.read_text(encoding="utf-8") + "\n{ref}`nowhere`\n", encoding="utf-8")
+    with pytest.raises(MissingError, match="nowhere"):
+        build("quick")
+    assert index.read_text(encoding="utf-8") == home
+
+
+def test_assembly(booked: Path, tmp_path: Path):
+    source = assemble("quick", tmp_path / "source")
+    toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    first = toc["parts"][0]["chapters"][0]
+    assert first["sections"] == [{"file": "gallery/biograph-mmr-dose1", "title": "biograph-mmr, dose 1"}]
+    assert (source / "chapters" / "02_pictures.ipynb").is_file()
+    stub = (source / "chapters" / "01_toy.md").read_text(encoding="utf-8")
+    assert stub.startswith("# A toy notebook")
+    assert "petrecon run 01_toy --profile quick --scanner hrrt --dose 1" in stub
+    assert "title | hrrt" not in stub
+    assert "Card of the hrrt" in (source / "scanners.md").read_text(encoding="utf-8")
+    assert not (source / "runs").exists()
+
+
+def test_prose_stands_before_what_is_generated(booked: Path, tmp_path: Path):
+    (booked / "book" / "ledger.md").write_text("# The ledger\n\nHow to read it.\n", encoding="utf-8")
+    text = (assemble("quick", tmp_path / "source") / "ledger.md").read_text(encoding="utf-8")
+    assert text.startswith("# The ledger\n\nHow to read it.\n\n## Claims")
+
+
+def test_a_gallery_without_pages_goes_from_the_contents(booked: Path, tmp_path: Path):
+    (booked / "data" / "runs.yml").write_text("- {notebook: 02_pictures}\n", encoding="utf-8")
+    toc = yaml.safe_load((assemble("quick", tmp_path / "source") / "_toc.yml").read_text(encoding="utf-8"))
+    assert toc["parts"][0]["chapters"][0] == {"file": "chapters/02_pictures"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("_toc.yml", "02_pictures", "02_picturs", "chapters/02_picturs: there is no notebook"),
+        ("index.md", "02_pictures/line", "02_pictures/lime", "shows no figure 'lime'. Did you mean"),
+    ],
+)
+def test_what_is_named_must_exist(booked: Path, tmp_path: Path, name, old, new, message):
+    path = booked / "book" / name
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(CardError) as caught:
+        assemble("quick", tmp_path / "source")
+    assert message in str(caught.value)
+
+
+def test_two_pages_with_one_label_are_refused(booked: Path, tmp_path: Path):
+    runs = "- {notebook: 02_pictures}\n- {notebook: 02_pictures, parameters: {seed: 1}, page: gallery}\n"
+    (booked / "data" / "runs.yml").write_text(runs, encoding="utf-8")
+    run = booked / "book" / "runs" / "quick"
+    for path in list(run.glob("02_pictures.*")):
+        (run / path.name.replace("02_pictures.", "02_pictures__seed-1.")).write_bytes(path.read_bytes())
+    with pytest.raises(CardError, match=r"fig-line is on .* put @RUN@ into its name"):
+        assemble("quick", tmp_path / "source")
+
+
+def test_a_broken_notebook_is_named_with_its_cure(booked: Path, tmp_path: Path):
+    (booked / "book" / "runs" / "quick" / "02_pictures.ipynb").write_text("{", encoding="utf-8")
+    with pytest.raises(
+        MissingError, match=r"cannot be read .*: run `petrecon run 02_pictures --profile quick --force`"
+    ):
+        assemble("quick", tmp_path / "source")

@@ -1,0 +1,77 @@
+"""The run matrix: expansion, order, profiles, and errors that name the entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from petrecon.compendium.matrix import matrix
+from petrecon.errors import CardError
+
+
+@pytest.fixture
+def notebooks(project: Path) -> Path:
+    for name in ("02_b", "03_c"):
+        (project / "notebooks" / f"{name}.py").write_text("# %%\nx = 1\n", encoding="utf-8")
+    return project
+
+
+def _write(project: Path, text: str) -> None:
+    (project / "data" / "runs.yml").write_text(text, encoding="utf-8")
+
+
+def test_scanners_times_doses_after_what_they_need(notebooks):
+    _write(
+        notebooks,
+        "- {notebook: '02', needs: ['03'], page: none}\n"
+        "- {notebook: 01_toy, scanners: [hrrt, gemini], doses: [1, 0.25], needs: [02_b], page: gallery}\n"
+        "- {notebook: 03_c, profiles: [quick]}\n",
+    )
+    stems = [row.run.stem for row in matrix("quick")]
+    assert stems == [
+        "03_c",
+        "02_b",
+        "01_toy__hrrt__dose1",
+        "01_toy__hrrt__dose0.25",
+        "01_toy__gemini__dose1",
+        "01_toy__gemini__dose0.25",
+    ]
+    assert [row.run.stem for row in matrix("quick", "02")] == ["03_c", "02_b"]
+    with pytest.raises(CardError, match="02_b needs 03_c, which has no run in the laptop profile"):
+        matrix("laptop")
+
+
+def test_names_of_runs(notebooks):
+    _write(notebooks, "- {notebook: '01', doses: [0.25], parameters: {seed: 7}}\n")
+    (row,) = matrix("paper")
+    assert row.run.stem == "01_toy__biograph-mmr__dose0.25__seed-7"
+    assert row.run.label == "biograph-mmr-dose0-25-seed-7"
+    assert (
+        row.run.command == "petrecon run 01_toy --profile paper --scanner biograph-mmr --dose 0.25 --seed 7"
+    )
+    assert (
+        row.run.path("numbers")
+        == notebooks / "book/runs/paper/01_toy__biograph-mmr__dose0.25__seed-7.numbers.json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {notebook: 01_toy, scaners: [hrrt]}", "'scaners' is not a field. Did you mean 'scanners'?"),
+        ("- {notebook: 01_toy, scanners: [hrt]}", "entry 1 (01_toy): scanner 'hrt' is not known"),
+        ("- {notebook: 01_toy, doses: [10]}", "got 10"),
+        ("- {notebook: 01_tooy}", "Did you mean '01_toy'?"),
+        ("- {notebook: 01_toy, page: galery}", "Did you mean 'gallery'?"),
+        ("- {notebook: 01_toy}\n- {notebook: 01_toy}", "lists 01_toy__biograph-mmr__dose1 twice"),
+        ("- {notebook: 01_toy, needs: [02_b]}\n- {notebook: 02_b, needs: [01_toy]}", "needs go in a circle"),
+        ("notebook: 01_toy", "must be a list of entries"),
+        ("- [", "is not valid YAML"),
+    ],
+)
+def test_a_bad_matrix_is_refused(notebooks, text, message):
+    _write(notebooks, text)
+    with pytest.raises(CardError, match=r"runs\.yml") as caught:
+        matrix("quick")
+    assert message in str(caught.value)

@@ -1,0 +1,89 @@
+"""An executed notebook becomes a page: one parameters cell, numbered figures and tables, card, receipt."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+
+from petrecon.compendium.pages import _split, _with_values, page
+from petrecon.compendium.receipts import Status, read_receipt
+from petrecon.compendium.runs import plan
+
+
+@pytest.fixture
+def shown(made):
+    run = plan("02", {})
+    return page(run, read_receipt(run.path("receipt")), Status("fresh"))
+
+
+def test_the_figure_carries_caption_label_and_words(shown):
+    (cell,) = [c for c in shown.cells if "mystnb" in c.metadata]
+    assert cell.metadata["mystnb"]["figure"] == {"name": "fig-line", "caption": "A *line*."}
+    assert cell.metadata["mystnb"]["image"] == {"alt": "PSNR rises from 4 dB at 1 to 6 dB at 3 iterations"}
+    assert cell.metadata["tags"] == ["remove-input"]
+    assert list(cell.outputs[0].data) == ["image/png"]
+
+
+def test_the_table_becomes_markdown(shown):
+    (cell,) = [
+        c
+        for c in shown.cells
+        if "list-table" in c.source and "tab-line" in c.source and c.cell_type == "markdown"
+    ]
+    assert cell.source.startswith("```{list-table} Numbers.\n:header-rows: 1\n:name: tab-line\n")
+    assert "* - 2\n  - 5.25" in cell.source
+
+
+def test_card_below_the_title_receipt_at_the_end_and_one_parameters_cell(shown):
+    sources = [c.source for c in shown.cells]
+    assert sources[0] == "# Pictures and tables"
+    assert "This page's run" in sources[1]
+    assert "petrecon run 02_pictures --profile quick" in sources[1]
+    assert "Receipt of this page" in sources[-1]
+    assert "module petrecon.compendium.figures" in sources[-1].replace("\\", "")
+    tags = [t for c in shown.cells for t in c.metadata.get("tags", [])]
+    assert tags.count("parameters") == 1
+    assert "injected-parameters" not in tags
+    nbformat.validate(shown)
+
+
+def test_a_stale_page_says_why(made):
+    run = plan("02", {})
+    cells = page(
+        run, read_receipt(run.path("receipt")), Status("stale", ("module petrecon.metrics.psnr changed",))
+    ).cells
+    assert "This page is stale" in cells[2].source
+    assert "* module petrecon.metrics.psnr changed" in cells[2].source
+
+
+def test_injected_values_stand_in_the_declared_cell():
+    declared = 'scanner: str = "mmr"  # a card\ndose: float = 1.0  # é, fraction\nseed: int = 0'
+    injected = '# Parameters\nscanner = "hrrt"\ndose = 0.25\n'
+    assert (
+        _with_values(declared, injected)
+        == "scanner: str = 'hrrt'  # a card\ndose: float = 0.25  # é, fraction\nseed: int = 0"
+    )
+
+
+def _figure(name):
+    told = {"kind": "figure", "name": name, "caption": "C", "alt": "A"}
+    return new_output("display_data", data={"image/png": "", "text/plain": "A"}, metadata={"petrecon": told})
+
+
+def test_outputs_keep_their_order_and_hidden_cells_stay_hidden():
+    text = new_output("stream", text="between")
+    cell = new_code_cell("x", outputs=[text, _figure("a"), text, _figure("b"), text])
+    parts = list(_split(cell))
+    assert [len(p.outputs) for p in parts] == [1, 1, 1, 1, 1]
+    assert [p.metadata.get("mystnb", {}).get("figure", {}).get("name") for p in parts] == [
+        None,
+        "a",
+        None,
+        "b",
+        None,
+    ]
+    hidden = new_code_cell("x", outputs=[_figure("a")], metadata={"tags": ["hide-cell"]})
+    assert [p.metadata["tags"] for p in _split(hidden)] == [["hide-cell"], ["remove-input", "hide-output"]]
+    removed = new_code_cell("x", outputs=[_figure("a")], metadata={"tags": ["remove-output"]})
+    assert list(_split(removed)) == [removed]

@@ -1,0 +1,119 @@
+"""Numbers and arrays are written as they come, checked, and paired with intervals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from petrecon.compendium import load_array, load_numbers
+from petrecon.compendium.results import bootstrap, finish, record, record_backend, save_array, uses
+from petrecon.errors import InputError, MissingError
+
+
+@pytest.fixture
+def stem(project, tmp_path, monkeypatch):
+    folder = tmp_path / "out" / "quick"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("PETRECON_RUN", str(folder / "01_toy__hrrt__dose0.25"))
+    return folder / "01_toy__hrrt__dose0.25"
+
+
+def _read(stem, ending):
+    return json.loads(stem.with_name(stem.name + ending).read_text(encoding="utf-8"))
+
+
+def test_numbers_are_kept_with_unit_interval_and_samples(stem):
+    assert record("a", np.float32(2.0), unit="dB", interval=(1, 3), note="n") == 2.0
+    assert record("b", samples=[1.0, 2.0, 3.0]) == 2.0
+    record("c", 9.0, samples=[1.0, 2.0, 3.0])
+    found = _read(stem, ".numbers.json")
+    assert found["a"] == {"value": 2.0, "unit": "dB", "interval": [1.0, 3.0], "note": "n"}
+    assert found["b"]["interval"] == bootstrap([1.0, 2.0, 3.0])
+    assert "interval" not in found["c"], (
+        "samples that the value is not the mean of say nothing of its interval"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"value": float("nan")}, "the value is nan"),
+        ({"value": np.inf}, "the value is inf"),
+        ({}, "give a value or samples"),
+        ({"value": [1, 2]}, "takes a number, got list"),
+        ({"value": 1.0, "interval": (3, 1)}, "the interval must be"),
+        ({"value": 1.0, "samples": [1.0, np.nan]}, "the value is nan"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_and_not_written(stem, given, message):
+    with pytest.raises(InputError) as caught:
+        record("a", **given)
+    assert message in str(caught.value)
+    assert not stem.with_name(stem.name + ".numbers.json").exists()
+
+
+def test_bootstrap_covers_the_mean_95_times_in_100():
+    """Coverage of the interval over 400 normal samples of size 40 is 0.95 within its standard error."""
+    rng = np.random.default_rng(1)
+    inside = [low <= 0 <= high for low, high in (bootstrap(rng.normal(size=40), 500) for _ in range(400))]
+    assert 0.91 <= np.mean(inside) <= 0.975
+
+
+def test_arrays_come_back_with_what_was_said_of_them(stem):
+    picture = np.arange(6.0).reshape(2, 3)
+    save_array("a", picture, unit="kBq/mL")
+    save_array("b", np.ones(3, dtype=np.int16))
+    with np.load(stem.with_name(stem.name + ".arrays.npz")) as found:
+        np.testing.assert_array_equal(found["a"], picture)
+        assert json.loads(str(found["a.meta"])) == {"unit": "kBq/mL"}
+        assert found["b"].dtype == np.int16
+    with pytest.raises(InputError, match="not finite"):
+        save_array("c", [np.nan])
+
+
+def test_the_same_arrays_give_the_same_bytes(stem):
+    path = stem.with_name(stem.name + ".arrays.npz")
+    save_array("a", np.arange(5.0))
+    first = path.read_bytes()
+    path.unlink()
+    save_array("a", np.arange(5.0))
+    assert path.read_bytes() == first
+
+
+def test_finish_reports_backends_files_and_memory(stem, project):
+    class Operator:
+        backend = "joseph"
+        backend_version = "numba 1"
+
+    record_backend(Operator())
+    record_backend("matrix", "torch 2", "cpu")
+    record_backend("matrix", "torch 2", "cpu")
+    assert uses("data/parameters.yml") == project / "data" / "parameters.yml"
+    with pytest.raises(InputError, match="there is no file data/x"):
+        uses("data/x")
+    finish()
+    found = _read(stem, ".kernel.json")
+    assert [p["backend"] for p in found["projectors"]] == ["joseph", "matrix"]
+    assert found["inputs"] == ["data/parameters.yml"]
+    assert found["peak_memory_mib"] > 10
+    assert found["versions"]["numpy"] == np.__version__
+
+
+def test_interactive_use_writes_to_the_cache_only(project):
+    record("a", 1.0)
+    assert (project / ".cache" / "interactive" / "quick" / "notebook.numbers.json").is_file()
+    assert not (project / "book" / "runs").exists()
+
+
+def test_numbers_of_another_run(made):
+    numbers = load_numbers("01")
+    assert numbers["psnr"]["samples"] == [21.0, 22.0, 22.5]
+    np.testing.assert_array_equal(load_array("picture", "01"), [[1, 1], [2, 3]])
+    with pytest.raises(InputError, match="Did you mean 'picture'"):
+        load_array("pictur", "01")
+    with pytest.raises(
+        MissingError, match="run `petrecon run 01_toy --profile quick --scanner hrrt --dose 1` first"
+    ):
+        load_numbers("01", scanner="hrrt")

@@ -1,0 +1,163 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from petrecon.errors import InputError
+from petrecon.phantoms import activity, load_activity, load_anatomy, make_subject, place_activity
+from petrecon.phantoms.nifti import read_canonical
+
+GRID = {"image_shape": (64, 64), "voxel_size": 3.0}
+
+
+def save(path, data, affine=None):
+    nib.Nifti1Image(data, np.eye(4) if affine is None else affine).to_filename(path)
+    return str(path)
+
+
+def ball(shape=(40, 44, 36), radius=15.0, value=1):
+    grid = np.stack(np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in shape], indexing="ij"))
+    return np.where((grid**2).sum(0) < radius**2, value, 0).astype(np.int16)
+
+
+def sheared():
+    affine = np.eye(4)
+    affine[0, 1] = 0.3
+    return affine
+
+
+def scaled(factor):
+    return np.diag([factor, factor, factor, 1.0])
+
+
+def flat():
+    """A header whose affine has lost an axis, as a faulty export writes it."""
+    return np.diag([1.0, 1.0, 0.0, 1.0])
+
+
+def with_nan():
+    data = ball().astype(np.float32)
+    data[20, 20, 20] = np.nan
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "affine", "message"),
+    [
+        (np.stack([ball(), ball()], axis=3), None, "has 4 dimensions.*pick one frame"),
+        (with_nan(), None, "NaN or infinite.*replace"),
+        (np.zeros((9, 9, 9), np.int16), None, "every voxel is zero"),
+        (ball(), sheared(), "sheared.*resample"),
+        (ball(), scaled(0.001), "0.001 × 0.001 × 0.001 mm.*millimetres"),
+        (ball(), scaled(100), "100 × 100 × 100 mm.*millimetres"),
+    ],
+)
+@pytest.mark.parametrize("load", [load_anatomy, load_activity])
+def test_unusable_volumes_are_refused_with_their_cure(tmp_path, load, data, affine, message):
+    path = save(tmp_path / "bad.nii.gz", data, affine)
+    with pytest.raises(InputError, match=message) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_singular_affine_is_refused(tmp_path):
+    image = nib.Nifti1Image(ball(), np.eye(4))
+    image.header.set_sform(flat(), code=1)
+    image.header.set_qform(None, code=0)
+    path = tmp_path / "flat.nii"
+    with path.open("wb") as stream:
+        image.header["magic"] = b"n+1"
+        image.header["vox_offset"] = 352
+        stream.write(image.header.binaryblock + b"\0" * 4 + np.asfortranarray(ball()).tobytes(order="F"))
+    with pytest.raises(InputError, match="singular"):
+        read_canonical(path)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"nowhere\.nii: no such file"):
+        load_anatomy("nowhere.nii")
+
+
+@pytest.mark.parametrize("keep", [0, 40, 2000])
+def test_a_truncated_file_is_refused(tmp_path, keep):
+    path = tmp_path / "cut.nii.gz"
+    save(path, np.random.default_rng(0).integers(0, 2000, (40, 40, 40)).astype(np.int16))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match="not a readable NIfTI file"):
+        load_anatomy(str(path))
+
+
+def test_a_text_file_with_the_right_name_is_refused(tmp_path):
+    path = tmp_path / "notes.nii"
+    path.write_text("hello")
+    with pytest.raises(InputError, match="not a readable NIfTI file"):
+        load_activity(path)
+
+
+def test_negative_activity_is_refused(tmp_path):
+    path = save(tmp_path / "a.nii", ball().astype(np.float32) - 0.5)
+    with pytest.raises(InputError, match=r"negative down to -0\.5 kBq/mL"):
+        load_activity(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.5, "fractions.*load_activity"), (-1, "-1 to 0"), (40000, "renumber")]
+)
+def test_what_is_no_label_map_is_refused(tmp_path, value, message):
+    path = save(tmp_path / "l.nii", ball().astype(np.float32) * value)
+    with pytest.raises(InputError, match=message):
+        load_anatomy(path)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SLA"])
+def test_any_axis_order_gives_the_same_head(tmp_path, codes):
+    """The same volume stored along other axes is the same head: position and side come from the affine."""
+    data = ball()
+    data[25:, 30:, 20:][data[25:, 30:, 20:] > 0] = 51
+    affine = np.eye(4)
+    affine[:3, 3] = -20, -30, -10
+    image = nib.Nifti1Image(data, affine)
+    turned = image.as_reoriented(
+        nib.orientations.ornt_transform(
+            nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(codes)
+        )
+    )
+    turned.to_filename(tmp_path / "t.nii")
+    straight, other = (
+        load_anatomy(save(tmp_path / "s.nii", data, affine)),
+        load_anatomy(str(tmp_path / "t.nii")),
+    )
+    np.testing.assert_array_equal(straight.labels, other.labels)
+    np.testing.assert_allclose(straight.origin, other.origin)
+
+
+def test_a_label_map_becomes_a_subject_with_named_and_numbered_regions(tmp_path):
+    data = ball((60, 60, 60), 25)
+    data[data > 0] = 777
+    data[ball((60, 60, 60), 8) > 0] = 12
+    affine = scaled(2.0)
+    affine[:3, 3] = -59
+    head = load_anatomy(save(tmp_path / "own.nii.gz", data, affine))
+    assert head.regions[12].name == "left-putamen"
+    assert head.regions[777] == ("label-777", "grey")
+    subject = make_subject(head, image_shape=(64, 64), voxel_size=3.0, warp=False)
+    area = float((subject.labels > 0).sum()) * 9
+    assert area == pytest.approx(np.pi * 50**2, rel=0.03)
+    painted = activity(subject, "fdg", seed=1)
+    assert float(painted[subject.masks("label-777")].mean()) > 10
+
+
+def test_an_activity_map_keeps_its_values_and_place(tmp_path):
+    """A uniform ball of 7 kBq/mL, anywhere in the world, stays one in the centre of the field of view."""
+    data = ball((60, 60, 60), 25).astype(np.float32) * 7
+    affine = scaled(2.0)
+    affine[:3, 3] = 100, -300, 40
+    placed = load_activity(save(tmp_path / "act.nii.gz", data, affine))
+    subject, image = place_activity(placed, **GRID)
+    inside = ball((64, 64, 3), 15)[:, :, 1] > 0
+    np.testing.assert_allclose(image.numpy()[inside], 7, rtol=1e-4)
+    assert float(image.sum()) * 9 == pytest.approx(7 * np.pi * 50**2, rel=0.03)
+    assert float(subject.mu[32, 32]) == pytest.approx(0.0096)
+    volume_subject, volume = place_activity(placed, image_shape=(64, 64, 64), voxel_size=2.5, dims=3)
+    assert float(volume.sum()) * 2.5**3 == pytest.approx(7 * 4 / 3 * np.pi * 50**3, rel=0.03)
+    assert not volume[0].any()
+    assert volume_subject.mu.shape == volume.shape

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from petrecon.errors import InputError
+from petrecon.projectors import load_scanner, projector
+
+
+def test_stored_matrices_are_transposes_of_each_other_with_sorted_columns(tiny_3d):
+    operator = projector(tiny_3d, "matrix", torch.float64)
+    matrix, transpose = next(iter(operator._pairs.values()))
+    torch.testing.assert_close(matrix.to_dense(), transpose.to_dense().T, rtol=0, atol=0)
+    for stored in (matrix, transpose):
+        assert stored.col_indices().dtype == torch.int32
+        pointers, columns = stored.crow_indices(), stored.col_indices()
+        for first, last in zip(pointers[:-1], pointers[1:], strict=True):
+            assert bool((columns[first:last].diff() > 0).all())
+
+
+def test_dense_matrix_is_what_joseph_gives_for_unit_voxels(tiny):
+    operator, joseph = (projector(tiny, backend, torch.float64) for backend in ("matrix", "joseph"))
+    dense = next(iter(operator._pairs.values()))[0].to_dense()
+    unit = torch.eye(12, dtype=torch.float64).reshape(12, *tiny.image_shape)
+    torch.testing.assert_close(dense.T, joseph(unit).reshape(12, -1))
+
+
+def test_a_matrix_over_the_budget_is_refused_with_its_size_and_the_cure():
+    geometry = load_scanner("biograph-mmr").geometry("quick")
+    needed = projector(geometry, "matrix").nbytes
+    with pytest.raises(InputError, match=rf"{-(-needed // 2**20)} MiB.*raise memory_budget or use backend"):
+        projector(geometry, "matrix", memory_budget=needed - 1)
+    assert projector(geometry, "matrix", memory_budget=needed).backend == "matrix"
+
+
+def test_the_size_is_that_of_the_stored_tensors(tiny):
+    operator = projector(tiny, "matrix")
+    stored = sum(
+        part.numel() * part.element_size()
+        for matrix in next(iter(operator._pairs.values()))
+        for part in (matrix.crow_indices(), matrix.col_indices(), matrix.values())
+    )
+    assert operator.nbytes == stored
+
+
+def test_a_batch_wider_than_a_chunk_equals_its_parts(tiny):
+    """70 images: two chunks of 32 columns and a remainder."""
+    operator = projector(tiny, "matrix", torch.float64)
+    x = torch.rand(70, *tiny.image_shape, dtype=torch.float64)
+    torch.testing.assert_close(operator(x)[69], operator(x[69]))
+    torch.testing.assert_close(operator(x)[33], operator(x[33]))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_what_the_cpu_gives(tiny_3d):
+    operator = projector(tiny_3d, "matrix", torch.float64)
+    x = torch.rand(3, *tiny_3d.image_shape, dtype=torch.float64)
+    y = operator(x.cuda())
+    assert y.is_cuda
+    torch.testing.assert_close(y.cpu(), operator(x))
+    torch.testing.assert_close(operator.adjoint(y).cpu(), operator.adjoint(y.cpu()))

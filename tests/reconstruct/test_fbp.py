@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from petrecon.errors import InputError
+from petrecon.projectors import AcquisitionModel, load_scanner, projector
+from petrecon.reconstruct import fbp
+
+
+@pytest.fixture(scope="module")
+def acquisition():
+    geometry = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(64, 64), voxel_size=(4.0, 4.0))
+    x = torch.arange(64, dtype=torch.float64) - 31.5
+    u, v = torch.meshgrid(4 * x, 4 * x, indexing="ij")
+    disc = 5.0 * ((u - 20) ** 2 + (v + 10) ** 2 < 60**2).double()
+    return geometry, AcquisitionModel(projector(geometry, dtype=torch.float64), scale=2.0), disc, (u, v)
+
+
+def test_a_disc_comes_back_at_its_activity(acquisition):
+    """Mean over the inner disc within 1 %, in kBq/mL: scale, angles, spacing and ramp are all in it."""
+    geometry, model, disc, (u, v) = acquisition
+    image = fbp(model(disc), model, geometry)
+    inner = (u - 20) ** 2 + (v + 10) ** 2 < 45**2
+    assert image[inner].mean().item() == pytest.approx(5.0, rel=0.01)
+    outside = ((u - 20) ** 2 + (v + 10) ** 2 > 75**2) & (u**2 + v**2 < 110**2)
+    assert abs(image[outside].mean().item()) < 0.05
+
+
+def test_background_is_taken_off_first(acquisition):
+    geometry, model, disc, _ = acquisition
+    with_b = AcquisitionModel(model.projector, scale=2.0, background=torch.full(geometry.sinogram_shape, 7.0).double())
+    assert torch.allclose(fbp(with_b(disc), with_b, geometry), fbp(model(disc), model, geometry), atol=1e-9)
+
+
+def test_three_dimensions_and_bad_cutoff_are_refused(acquisition):
+    geometry, model, disc, _ = acquisition
+    with pytest.raises(InputError, match="cutoff"):
+        fbp(model(disc), model, geometry, cutoff=0.0)
+    volume = load_scanner("biograph-truepoint").geometry("quick", dims=3)
+    with pytest.raises(InputError, match="one ring"):
+        fbp(torch.zeros(volume.sinogram_shape), model, volume)

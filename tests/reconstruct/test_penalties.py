@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from petrecon.errors import ParameterError
+from petrecon.reconstruct import Quadratic, RelativeDifference, SmoothedTV, penalty_by_name
+
+SHAPES = {2: (7, 6), 3: (5, 4, 6)}
+ALL = [Quadratic, RelativeDifference, SmoothedTV]
+
+
+def _image(dims, seed=0, batch=()):
+    draw = torch.Generator().manual_seed(seed)
+    return 5 * torch.rand(*batch, *SHAPES[dims], generator=draw, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("kind", ALL)
+def test_gradient_equals_central_differences(kind, dims):
+    penalty, x = kind(0.7, dims), _image(dims)
+    gradient, step = penalty.gradient(x), 1e-5
+    for index in [(0,) * dims, (2,) * dims, tuple(n - 1 for n in SHAPES[dims])]:
+        up, down = x.clone(), x.clone()
+        up[index] += step
+        down[index] -= step
+        numeric = (penalty.value(up) - penalty.value(down)) / (2 * step)
+        assert gradient[index].item() == pytest.approx(numeric.item(), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("kind", [Quadratic, SmoothedTV])
+def test_the_quadratic_majorises(kind, dims):
+    """R(z) <= R(x) + <∇R(x), z - x> + ½ Σ d (z - x)², for many pairs."""
+    penalty = kind(0.7, dims)
+    assert penalty.exact_majoriser
+    tightest = torch.inf
+    for seed in range(50):
+        x, z = _image(dims, seed), _image(dims, seed + 1000)
+        bound = (
+            penalty.value(x)
+            + (penalty.gradient(x) * (z - x)).sum()
+            + 0.5 * (penalty.curvature(x) * (z - x) ** 2).sum()
+        )
+        tightest = min(tightest, float(bound - penalty.value(z)))
+    assert tightest >= 0
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_constant_image_costs_least_and_has_no_gradient(kind):
+    penalty, flat = kind(2.0, 2), torch.full((6, 6), 3.0, dtype=torch.float64)
+    assert penalty.gradient(flat).abs().max() < 1e-12
+    assert penalty.value(flat) < penalty.value(flat + torch.eye(6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_batch_equals_loop(kind):
+    penalty, x = kind(0.3, 2), _image(2, batch=(3,))
+    assert torch.allclose(penalty.value(x), torch.stack([penalty.value(one) for one in x]))
+    assert torch.allclose(penalty.gradient(x), torch.stack([penalty.gradient(one) for one in x]))
+
+
+@pytest.mark.parametrize("kind", [Quadratic, RelativeDifference])  # TV's forward differences have a direction
+def test_mirror_images_cost_the_same(kind):
+    x = _image(2)
+    assert kind(1.0, 2).value(x).item() == pytest.approx(kind(1.0, 2).value(x.flip(0)).item(), rel=1e-12)
+
+
+def test_unknown_penalty_and_negative_strength_are_refused():
+    with pytest.raises(ParameterError, match="did you mean|Did you mean"):
+        penalty_by_name("rpd", 1.0)
+    with pytest.raises(ParameterError, match="strength"):
+        penalty_by_name("tv", -1.0)
