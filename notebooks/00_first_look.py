@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # First look: one brain, one minute
 #
@@ -53,7 +41,9 @@ record_backend(full.model.projector)
 # a relative-difference penalty {cite:p}`nuyts2002`, its strength the same for every dose.
 
 # %%
-images = {dose: map_em(exam.counts, exam.model, RelativeDifference(0.2), size["iterations"]) for dose, exam in exams.items()}
+images = {
+    dose: map_em(exam.counts, exam.model, RelativeDifference(0.2), size["iterations"]) for dose, exam in exams.items()
+}
 errors = {dose: 100 * nrmse(x, full.reference) for dose, x in images.items()}
 for dose, x in images.items():
     record(f"nrmse/dose{dose:g}", errors[dose], unit="%")

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Scanners and lines of response
 #
@@ -57,7 +45,7 @@ show(
     f"with the square image grid of {geometry.image_shape[0]} by {geometry.image_shape[1]} voxels in the middle; the second panel shows the lines turned by 30 degrees.",
 )
 
-# %%
+# %% tags=["hide-input"]
 radial, views = geometry.sinogram_shape
 say(
     f"In this profile the ring is seen along **{radial * views:,} lines**: {radial} radial bins × {views} views, "
@@ -77,8 +65,7 @@ position = geometry.radial_positions()[:, 0]
 spacing = np.diff(position)
 fig, ax = plt.subplots(figsize=(6.5, 3))
 ax.plot((position[1:] + position[:-1]) / 2, spacing)
-ax.set_xlabel("distance from the centre (mm)")
-ax.set_ylabel("distance to the next line (mm)")
+ax.set(xlabel="distance from the centre (mm)", ylabel="distance to the next line (mm)")
 ax.set_ylim(0, None)
 centre, edge = spacing[len(spacing) // 2], min(spacing[0], spacing[-1])
 show(
@@ -101,9 +88,12 @@ places = np.array([[60.0, 20.0], [-30.0, 70.0]])
 angles = geometry.view_angles()
 fig, ax = plt.subplots(figsize=(6.5, 3))
 for place in places:
-    ax.plot(np.degrees(angles), place @ np.array([np.cos(angles), np.sin(angles)]), label=f"point at ({place[0]:.0f}, {place[1]:.0f}) mm")
-ax.set_xlabel("view angle (degrees)")
-ax.set_ylabel("radial position (mm)")
+    ax.plot(
+        np.degrees(angles),
+        place @ np.array([np.cos(angles), np.sin(angles)]),
+        label=f"point at ({place[0]:.0f}, {place[1]:.0f}) mm",
+    )
+ax.set(xlabel="view angle (degrees)", ylabel="radial position (mm)")
 ax.legend()
 show(
     fig,
@@ -118,7 +108,7 @@ show(
 # The book uses five, chosen to match the image grids of the multi-scanner study {cite:p}`petite2024`: from a dedicated brain
 # scanner with 2.4 mm crystals to whole-body rings of the late 1990s.
 
-# %%
+# %% tags=["hide-input"]
 cards = [load_scanner(name) for name in scanner_names()]
 rows = []
 for one in cards:
@@ -139,14 +129,19 @@ table(
     overview,
     name="tab-scanners-@RUN@",
     caption="The five scanners at native sampling of one ring. Net trues: trues of the reference exam, that is dose 1. Sources are on the page of scanner cards.",
-    formats={"spacing (mm)": ".2f", "resolution (mm)": ".1f", "scatter (%)": ".0f", "randoms (%)": ".0f", "net trues (millions)": ".0f"},
+    formats={
+        "spacing (mm)": ".2f",
+        "resolution (mm)": ".1f",
+        "scatter (%)": ".0f",
+        "randoms (%)": ".0f",
+        "net trues (millions)": ".0f",
+    },
 )
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.5, 3))
 sns.barplot(overview, y="scanner", x="resolution (mm)", ax=ax, color="C0")
-ax.set_xlabel("intrinsic resolution, FWHM (mm)")
-ax.set_ylabel("scanner (name of its card)")
+ax.set(xlabel="intrinsic resolution, FWHM (mm)", ylabel="scanner (name of its card)")
 finest = overview.loc[overview["resolution (mm)"].idxmin()]
 coarsest = overview.loc[overview["resolution (mm)"].idxmax()]
 show(

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Projection and its adjoint
 #
@@ -54,8 +42,7 @@ sinogram = P(brain)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8))
 image(axes[0], brain, geometry.voxel_size, label="activity (kBq/mL)")
 shown = axes[1].imshow(sinogram.T, aspect="auto", origin="lower", cmap="magma", interpolation="nearest")
-axes[1].set_xlabel("radial bin (index)")
-axes[1].set_ylabel("view (index)")
+axes[1].set(xlabel="radial bin (index)", ylabel="view (index)")
 fig.colorbar(shown, ax=axes[1], label="line integral (kBq/mL · mm)")
 show(
     fig,

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Counts, dose and MLEM
 #
@@ -63,9 +51,7 @@ subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, vox
 # in counts: the background is never subtracted, because the difference of two Poisson variables is not Poisson.
 
 # %% tags=["hide-input"]
-exam = simulate_exam(
-    subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"]
-)
+exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
 record_backend(exam.model.projector)
 y, model, truth = exam.counts, exam.model, exam.reference
 parts = exam.summary()
@@ -75,9 +61,9 @@ radius = geometry.radial_positions()[:, view]
 fig, ax = plt.subplots(figsize=(6.6, 3.4))
 for name in ("trues", "scatter", "randoms"):
     ax.plot(radius, getattr(exam, name)[..., view], label=name)
+    record(f"expected_{name}", float(parts[name]), unit="counts")
 ax.plot(radius, y[0, :, view], ".", color="0.6", ms=3, label="one draw of the prompts")
-ax.set_xlabel("radial position (mm)")
-ax.set_ylabel("counts per bin (counts)")
+ax.set(xlabel="radial position (mm)", ylabel="counts per bin (counts)")
 ax.legend()
 show(
     fig,
@@ -86,8 +72,6 @@ show(
     alt=f"Profiles along one view: trues form a head-shaped hump, scatter a broad low one, randoms are nearly flat. Trues are {100 * parts['trues'] / total:.0f} percent of all prompts, "
     f"scatter {100 * parts['scatter'] / total:.0f} and randoms {100 * parts['randoms'] / total:.0f} percent.",
 )
-for name in ("trues", "scatter", "randoms"):
-    record(f"expected_{name}", float(parts[name]), unit="counts")
 
 # %% [markdown]
 # ## MLEM
@@ -121,13 +105,11 @@ steps = np.arange(1, size["iterations"] + 1)
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.4))
 left.plot(steps[1:], np.maximum(gain, 1e-12), color="C0", alpha=0.4)
 left.set_yscale("log")
-left.set_xlabel("iteration")
-left.set_ylabel("gain in log-likelihood (nats)")
+left.set(xlabel="iteration", ylabel="gain in log-likelihood (nats)")
 right.plot(steps, error, color="C1", alpha=0.3)
 right.plot(steps, error.mean(1), color="C1", label="mean of realisations")
 right.axvline(best, color="0.5", ls=":", label=f"best: iteration {best}")
-right.set_xlabel("iteration")
-right.set_ylabel("error in the head, RMS (kBq/mL)")
+right.set(xlabel="iteration", ylabel="error in the head, RMS (kBq/mL)")
 right.legend()
 show(
     fig,
@@ -141,13 +123,14 @@ show(
 # %% tags=["hide-input"]
 few, many = max(2, best // 3), size["iterations"]
 shots = {k: mlem(y[0], model, k) for k in sorted({few, best, many})}
-fig, axes = plt.subplots(1, 1 + len(shots), figsize=(11.5, 3.2))
+fig, axes = plt.subplots(2, 2, figsize=(6.4, 7.0))
 top = float(truth.max())
-for ax, (name, x) in zip(
-    axes, [("truth", truth), *((f"{k} iterations", x) for k, x in shots.items())], strict=True
-):
+for ax in axes.ravel():
+    ax.set_axis_off()
+pictures = {"truth": truth, **{f"{k} iterations": x for k, x in shots.items()}}
+for ax, (name, x) in zip(axes.ravel(), pictures.items(), strict=False):
     drawn = image(ax, x, geometry.voxel_size, vmin=0, vmax=1.2 * top, axes=False)
-    ax.set_title(name)
+    ax.set(title=name, xlim=(-95, 95), ylim=(-115, 115))
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.8)
 save_array("mlem", shots[best], unit="kBq/mL", voxel_size=geometry.voxel_size)
 show(
@@ -172,7 +155,9 @@ fixed = 20
 white = subject.masks("white")
 by_dose = {}
 for d in doses:
-    one = simulate_exam(subject, tracer, card, dose=float(d), seed=seed, profile=profile, realisations=size["realisations"])
+    one = simulate_exam(
+        subject, tracer, card, dose=float(d), seed=seed, profile=profile, realisations=size["realisations"]
+    )
     by_dose[d] = mlem(one.counts, one.model, fixed)[:, white].numpy()
 
 
@@ -193,8 +178,7 @@ record("dose_exponent", slope, interval=(low, high), note="bootstrap over realis
 fig, ax = plt.subplots(figsize=(5.6, 3.6))
 ax.loglog(doses, noise, "o-", label="measured")
 ax.loglog(doses, noise[-1] * (doses / doses[-1]) ** -0.5, "--", color="0.5", label="dose$^{-1/2}$")
-ax.set_xlabel("dose (fraction of the reference exam)")
-ax.set_ylabel("standard deviation (kBq/mL)")
+ax.set(xlabel="dose (fraction of the reference exam)", ylabel="standard deviation (kBq/mL)")
 ax.legend()
 show(
     fig,
@@ -202,7 +186,9 @@ show(
     caption=f"Noise in white matter after {fixed} MLEM iterations, over {len(every)} realisations, against dose.",
     alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {slope:.2f}, close to minus one half.",
 )
-say(f"Noise falls as dose to the power **{slope:.2f}** [{low:.2f}, {high:.2f}]; Poisson statistics alone would give −0.5.")
+say(
+    f"Noise falls as dose to the power **{slope:.2f}** [{low:.2f}, {high:.2f}]; Poisson statistics alone would give −0.5."
+)
 
 # %% [markdown]
 # ## OSEM: the same, faster
@@ -214,7 +200,12 @@ say(f"Noise falls as dose to the power **{slope:.2f}** [{low:.2f}, {high:.2f}]; 
 n, passes = size["subsets"], size["epochs"]
 fast, slow = osem(y, model, passes, n), mlem(y, model, n * passes)
 apart = 100 * ((fast - slow).flatten(1).norm(dim=1) / slow.flatten(1).norm(dim=1)).numpy()
-record("osem_mlem_difference", samples=apart, unit="%", note=f"{passes} epochs of {n} subsets against {n * passes} iterations")
+record(
+    "osem_mlem_difference",
+    samples=apart,
+    unit="%",
+    note=f"{passes} epochs of {n} subsets against {n * passes} iterations",
+)
 say(
     f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{interval(apart)} %** of the image's norm, at "
     f"{n} times fewer projections."
@@ -244,7 +235,9 @@ without = AcquisitionModel(
 clipped = (poor.counts - poor.model.background).clamp_min(0)
 right_way, wrong_way = mlem(poor.counts, poor.model, fixed), mlem(clipped, without, fixed)
 air = (subject.labels == 0) & geometry.field_of_view_mask()
-share = {k: 100 * float((x[:, air].sum(1) / x.sum((1, 2))).mean()) for k, x in (("right", right_way), ("wrong", wrong_way))}
+share = {
+    k: 100 * float((x[:, air].sum(1) / x.sum((1, 2))).mean()) for k, x in (("right", right_way), ("wrong", wrong_way))
+}
 say(
     f"Share of all activity that ends up in air: **{share['right']:.2f} %** with the background in the model, **{share['wrong']:.2f} %** with the background "
     "subtracted and clipped. Clipping removes only the errors below zero, so what is left of the noise has a positive mean; it has to go somewhere, and in the air "

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Regularisation, and the trade-off between bias and noise
 #
@@ -130,8 +118,7 @@ curves = pd.DataFrame(rows)
 fig, ax = plt.subplots(figsize=(6.8, 4.4))
 for (method, group), marker in zip(curves.groupby("method", sort=False), "os^Dv", strict=True):
     ax.plot(group["noise (%)"], group["bias (%)"], marker=marker, ms=4, label=method)
-ax.set_xlabel("noise in white matter, standard deviation (%)")
-ax.set_ylabel("bias in grey matter, absolute (%)")
+ax.set(xlabel="noise in white matter, standard deviation (%)", ylabel="bias in grey matter, absolute (%)")
 ax.legend()
 lowest = curves.loc[curves.groupby("method")["bias (%)"].idxmin()]
 show(
@@ -139,7 +126,9 @@ show(
     name="fig-tradeoff-@RUN@",
     caption=f"Bias against noise of five methods at dose {dose:g} on the {card.title}, over {len(every)} realisations. Along each curve one knob turns; nearer the origin is better.",
     alt="Five curves of bias in grey matter against noise in white matter; bias falls as noise grows. Least bias reached: "
-    + "; ".join(f"{r['method']} {r['bias (%)']:.1f} percent at {r['noise (%)']:.0f} percent noise" for _, r in lowest.iterrows())
+    + "; ".join(
+        f"{r['method']} {r['bias (%)']:.1f} percent at {r['noise (%)']:.0f} percent noise" for _, r in lowest.iterrows()
+    )
     + ".",
 )
 
@@ -179,10 +168,12 @@ difference = [at_noise("MAP, rdp", level, p) - at_noise("MLEM, stopped early", l
 value = at_noise("MAP, rdp", level, every) - at_noise("MLEM, stopped early", level, every)
 low, high = np.quantile(difference, [0.025, 0.975])
 record("rdp_minus_mlem_bias", value, interval=(low, high), unit="%", note=f"at {level:.0f} % noise")
-say(f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{value:.1f}** [{low:.1f}, {high:.1f}] percentage points.")
+say(
+    f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{value:.1f}** [{low:.1f}, {high:.1f}] percentage points."
+)
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(2, 3, figsize=(9.6, 6.4))
+fig, axes = plt.subplots(2, 3, figsize=(7.8, 6.6))
 top = float(truth.max())
 image(axes[0, 0], truth, geometry.voxel_size, vmin=0, vmax=top, axes=False)
 axes[0, 0].set_title("truth")
@@ -192,6 +183,8 @@ for ax, method in zip(axes.ravel()[1:], results, strict=True):
     closest[method] = setting
     drawn = image(ax, images[0], geometry.voxel_size, vmin=0, vmax=top, axes=False)
     ax.set_title(f"{method}\nknob at {setting:.3g}")
+for ax in axes.ravel():
+    ax.set(xlim=(-95, 95), ylim=(-115, 115))
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.6)
 save_array("rdp", min(results["MAP, rdp"], key=lambda one: abs(point(one[1], every)[1] - level))[1][0], unit="kBq/mL")
 show(

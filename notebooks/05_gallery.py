@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Gallery: @SCANNER@ at dose @DOSE@
 #
@@ -51,10 +39,22 @@ top = float(truth.max())
 fig, axes = plt.subplots(1, 3, figsize=(10.4, 3.4))
 image(axes[0], truth, geometry.voxel_size, vmin=0, vmax=top, axes=False)
 image(axes[1], images[0], geometry.voxel_size, vmin=0, vmax=top, label="activity (kBq/mL)", axes=False)
-image(axes[2], images[0] - truth, geometry.voxel_size, vmin=-top / 2, vmax=top / 2, cmap="RdBu_r", label="image − truth (kBq/mL)", axes=False)
+image(
+    axes[2],
+    images[0] - truth,
+    geometry.voxel_size,
+    vmin=-top / 2,
+    vmax=top / 2,
+    cmap="RdBu_r",
+    label="image − truth (kBq/mL)",
+    axes=False,
+)
 for ax, name in zip(axes, ("truth", "reconstruction", "error"), strict=True):
-    ax.set_title(name)
-scores = {"nrmse": 100 * np.array([nrmse(x, truth) for x in images]), "psnr": np.array([psnr(x, truth) for x in images])}
+    ax.set(title=name, xlim=(-95, 95), ylim=(-115, 115))
+scores = {
+    "nrmse": 100 * np.array([nrmse(x, truth) for x in images]),
+    "psnr": np.array([psnr(x, truth) for x in images]),
+}
 show(
     fig,
     name="fig-gallery-@RUN@",
@@ -62,7 +62,7 @@ show(
     alt=f"Three axial slices: truth, OSEM reconstruction and signed error. Error {scores['nrmse'][0]:.1f} percent of the range, PSNR {scores['psnr'][0]:.1f} dB.",
 )
 
-# %%
+# %% tags=["hide-input"]
 grey, white = subject.masks("grey"), subject.masks("white")
 scores["ssim"] = np.array([ssim(x, truth) for x in images])
 scores["crc"] = crc(images, truth, grey, white)

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Five scanners, three doses
 #
@@ -43,11 +31,15 @@ for row, scanner in zip(axes, names, strict=True):
     voxel = load_scanner(scanner).geometry(profile, dims=2).voxel_size
     truth = load_array("truth", "05_gallery", scanner=scanner, dose=1.0, profile=profile)
     for ax, dose in zip(row, [None, *doses], strict=True):
-        picture = truth if dose is None else load_array("image", "05_gallery", scanner=scanner, dose=dose, profile=profile)
+        picture = (
+            truth if dose is None else load_array("image", "05_gallery", scanner=scanner, dose=dose, profile=profile)
+        )
         drawn = image(ax, picture, voxel, vmin=0, vmax=float(truth.max()), axes=False)
         ax.set_xlim(-95, 95)
         ax.set_ylim(-115, 115)
-        ax.set_title((f"{scanner}\n" if dose is None else "\n") + ("truth" if dose is None else f"dose {dose:g}"), fontsize=8)
+        ax.set_title(
+            (f"{scanner}\n" if dose is None else "\n") + ("truth" if dose is None else f"dose {dose:g}"), fontsize=8
+        )
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.4)
 error = {key: n["nrmse"]["value"] for key, n in numbers.items()}
 best, worst = min(error, key=error.__getitem__), max(error, key=error.__getitem__)
@@ -61,7 +53,7 @@ show(
 # %% [markdown]
 # ## The numbers
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for (scanner, dose), found in numbers.items():
     spread = interval(found["nrmse"]["samples"])
@@ -83,7 +75,15 @@ table(
     results,
     name="tab-gallery",
     caption="Fifteen runs. Intervals are over noise realisations. CRC: contrast recovery of grey against white matter; noise: standard deviation in white matter.",
-    formats={"dose": "g", "prompts (thousands)": ".0f", "NRMSE (%)": ".2f", "PSNR (dB)": ".1f", "SSIM": ".3f", "CRC": ".2f", "noise (%)": ".0f"},
+    formats={
+        "dose": "g",
+        "prompts (thousands)": ".0f",
+        "NRMSE (%)": ".2f",
+        "PSNR (dB)": ".1f",
+        "SSIM": ".3f",
+        "CRC": ".2f",
+        "noise (%)": ".0f",
+    },
 )
 
 # %% tags=["hide-input"]
@@ -95,7 +95,17 @@ points = pd.DataFrame(
     ]
 )
 fig, ax = plt.subplots(figsize=(7.0, 3.8))
-sns.pointplot(points, x="dose", y="NRMSE (%)", hue="scanner", dodge=0.3, errorbar=("pi", 95), ax=ax, linestyle="none", markersize=5)
+sns.pointplot(
+    points,
+    x="dose",
+    y="NRMSE (%)",
+    hue="scanner",
+    dodge=0.3,
+    errorbar=("pi", 95),
+    ax=ax,
+    linestyle="none",
+    markersize=5,
+)
 ax.set_xlabel("dose (fraction of the reference exam)")
 sns.move_legend(ax, "upper left", bbox_to_anchor=(1.0, 1.0), title="scanner")
 means = results.pivot(index="scanner", columns="dose", values="NRMSE (%)")
@@ -103,14 +113,24 @@ show(
     fig,
     name="fig-gallery-nrmse",
     caption="Error of every run; bars span 95 % of the noise realisations.",
-    alt="Error against dose for five scanners: " + "; ".join(f"{s} from {r[doses[0]]:.1f} to {r[doses[-1]]:.1f} percent" for s, r in means.iterrows()) + ".",
+    alt="Error against dose for five scanners: "
+    + "; ".join(f"{s} from {r[doses[0]]:.1f} to {r[doses[-1]]:.1f} percent" for s, r in means.iterrows())
+    + ".",
 )
 
-# %%
+# %% tags=["hide-input"]
 gains = {s: paired_interval(numbers[s, 0.25]["nrmse"]["samples"], numbers[s, 1.0]["nrmse"]["samples"]) for s in names}
 least = min(gains, key=lambda s: gains[s].value)
-record("smallest_nrmse_gain", gains[least].value, interval=(gains[least].low, gains[least].high), unit="%", note=f"{least}, dose 0.25 minus dose 1")
-say(f"From a quarter of the dose to all of it, the error falls on every scanner by at least **{gains[least]}** percentage points ({least}).")
+record(
+    "smallest_nrmse_gain",
+    gains[least].value,
+    interval=(gains[least].low, gains[least].high),
+    unit="%",
+    note=f"{least}, dose 0.25 minus dose 1",
+)
+say(
+    f"From a quarter of the dose to all of it, the error falls on every scanner by at least **{gains[least]}** percentage points ({least})."
+)
 
 # %% [markdown]
 # Differences between scanners here are differences between their *cards*: geometry, resolution, counts and background. What a real scanner adds (its own software,
@@ -136,7 +156,9 @@ say(f"From a quarter of the dose to all of it, the error falls on every scanner 
 for scanner in names:
     quarter, whole = error[scanner, 0.25] ** 2, error[scanner, 1.0] ** 2
     noise_part = (quarter - whole) / 3
-    say(f"{scanner}: noise {np.sqrt(max(noise_part, 0)):.1f} %, everything else (resolution, grid, filter) {np.sqrt(max(whole - noise_part, 0)):.1f} %.")
+    say(
+        f"{scanner}: noise {np.sqrt(max(noise_part, 0)):.1f} %, everything else (resolution, grid, filter) {np.sqrt(max(whole - noise_part, 0)):.1f} %."
+    )
 
 # %% [markdown]
 # ```{solution-end}

@@ -1,11 +1,11 @@
-"""The project's own promises: environments in step, imports only downwards, small files, no network, notebooks in form."""
+"""The project's own promises: environments in step, imports only downwards, small files, notebooks in form."""
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomllib
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def test_half_of_the_files_are_short():
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
 def test_notebooks_are_short_and_teach(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 260
+    assert len(text.splitlines()) <= 255
     assert 'tags=["parameters"]' in text
     assert not re.search(r"requests|urllib|download", text)
     for node in ast.walk(ast.parse(text)):
@@ -90,11 +90,17 @@ def test_notebooks_are_short_and_teach(path):
 
 def test_every_artefact_of_the_three_papers_is_listed():
     entries = yaml.safe_load((ROOT / "data" / "artefacts.yml").read_text())
-    count = {(p, k): sum(e["paper"] == p and e["kind"] == k for e in entries) for p in ("petite", "ddip", "deq") for k in ("figure", "table", "algorithm")}
+    count = {
+        (p, k): sum(e["paper"] == p and e["kind"] == k for e in entries)
+        for p in ("petite", "ddip", "deq")
+        for k in ("figure", "table", "algorithm")
+    }
     assert count == {
         ("petite", "figure"): 4, ("petite", "table"): 7, ("petite", "algorithm"): 0,
         ("ddip", "figure"): 12, ("ddip", "table"): 2, ("ddip", "algorithm"): 1,
         ("deq", "figure"): 2, ("deq", "table"): 1, ("deq", "algorithm"): 0,
     }  # fmt: skip
     later = {"petct-fm", "uda-psma", "decade", "fed-ndif", "madm"}
-    assert {(e["paper"], e["kind"]) for e in entries if e["paper"] in later} == {(p, k) for p in later for k in ("table", "figure")}
+    assert {(e["paper"], e["kind"]) for e in entries if e["paper"] in later} == {
+        (p, k) for p in later for k in ("table", "figure")
+    }

@@ -25,8 +25,8 @@ def _read(stem, ending):
 
 
 def test_numbers_are_kept_with_unit_interval_and_samples(stem):
-    assert record("a", np.float32(2.0), unit="dB", interval=(1, 3), note="n") == 2.0
-    assert record("b", samples=[1.0, 2.0, 3.0]) == 2.0
+    record("a", np.float32(2.0), unit="dB", interval=(1, 3), note="n")
+    record("b", samples=[1.0, 2.0, 3.0])
     record("c", 9.0, samples=[1.0, 2.0, 3.0])
     found = _read(stem, ".numbers.json")
     assert found["a"] == {"value": 2.0, "unit": "dB", "interval": [1.0, 3.0], "note": "n"}

@@ -32,7 +32,9 @@ def test_minimiser_equals_lbfgsb(model, counts, penalty):
 
     start = mlem(counts, model, 5).numpy().ravel()
     options = {"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-8}
-    theirs = minimize(value_and_gradient, start, jac=True, bounds=[(0, None)] * start.size, method="L-BFGS-B", options=options)
+    theirs = minimize(
+        value_and_gradient, start, jac=True, bounds=[(0, None)] * start.size, method="L-BFGS-B", options=options
+    )
     found = torch.from_numpy(theirs.x.reshape(shape))
     assert (ours - found).norm() / found.norm() < 2e-3
     assert objective(ours, counts, model, penalty).item() <= theirs.fun * (1 - 1e-9 * np.sign(theirs.fun)) + 1e-2

@@ -36,9 +36,7 @@ def test_the_quadratic_majorises(kind, dims):
     for seed in range(50):
         x, z = _image(dims, seed), _image(dims, seed + 1000)
         bound = (
-            penalty.value(x)
-            + (penalty.gradient(x) * (z - x)).sum()
-            + 0.5 * (penalty.curvature(x) * (z - x) ** 2).sum()
+            penalty.value(x) + (penalty.gradient(x) * (z - x)).sum() + 0.5 * (penalty.curvature(x) * (z - x) ** 2).sum()
         )
         tightest = min(tightest, float(bound - penalty.value(z)))
     assert tightest >= 0

@@ -45,9 +45,7 @@ def _artefact(card: dict[str, Any]) -> Artefact:
             raise CardError(f"{where}: {field!r} is not a field.{did_you_mean(str(field), _FIELDS)}")
     for field, choices in (("kind", KINDS), ("state", STATES)):
         if card.get(field) not in choices:
-            raise CardError(
-                f"{where}: {field} {card.get(field)!r}.{did_you_mean(str(card.get(field)), choices)}"
-            )
+            raise CardError(f"{where}: {field} {card.get(field)!r}.{did_you_mean(str(card.get(field)), choices)}")
     if not card.get("shows"):
         raise CardError(f"{where}: shows is missing")
     if card["state"] in ("substituted", "not-recoverable") and not card.get("note"):

@@ -56,11 +56,7 @@ def _build(profile: str, home: Path) -> Path:
     log.write_text(done.stdout + done.stderr, encoding="utf-8")
     html = work / "_build" / "html"
     if done.returncode:
-        told = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if re.search("WARNING|ERROR|Error", line)
-        ]
+        told = [line for line in (done.stdout + done.stderr).splitlines() if re.search("WARNING|ERROR|Error", line)]
         raise MissingError(_several(f"the book was not built (log: {log})", told or ["see the log"]))
     wrong = check_html(html)
     if wrong:
@@ -73,16 +69,12 @@ def _build(profile: str, home: Path) -> Path:
 def assemble(profile: str, target: Path) -> Path:
     """Write the book's sources for a profile into an empty folder `target` and return it."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(
-        book_dir(), target, ignore=lambda folder, _: _NOT_COPIED if Path(folder) == book_dir() else ()
-    )
+    shutil.copytree(book_dir(), target, ignore=lambda folder, _: _NOT_COPIED if Path(folder) == book_dir() else ())
     entries = matrix(profile)
     contents = yaml.safe_load((book_dir() / "_toc.yml").read_text(encoding="utf-8"))
     gallery = [entry for entry in entries if entry.page == "gallery"]
     places = {_gallery_place(entry.run): entry.run for entry in gallery}
-    contents = _expand(
-        contents, [{"file": place, "title": _short_title(run)} for place, run in places.items()]
-    )
+    contents = _expand(contents, [{"file": place, "title": _short_title(run)} for place, run in places.items()])
     for name in _files(contents):
         if name.startswith("chapters/"):
             places[name] = _chapter(name.removeprefix("chapters/"), profile, entries)
@@ -110,9 +102,7 @@ def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> No
     try:
         notebook = page(run, receipt, status(run))
     except (ValueError, KeyError, SyntaxError) as error:
-        raise MissingError(
-            f"{run.path('notebook')} cannot be read ({error}): run `{run.command} --force`"
-        ) from None
+        raise MissingError(f"{run.path('notebook')} cannot be read ({error}): run `{run.command} --force`") from None
     for cell in notebook.cells:
         name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
         if name and names.setdefault(name, place) != place:
@@ -143,9 +133,7 @@ def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry])
         shown = {told["name"]: told for told in figures(nbformat.read(run.path("notebook"), as_version=4))}
         told = shown.get(found[2]) or shown.get(f"fig-{found[2]}")
         if told is None:
-            raise CardError(
-                f"{path.name}: {run.notebook} shows no figure {found[2]!r}.{did_you_mean(found[2], shown)}"
-            )
+            raise CardError(f"{path.name}: {run.notebook} shows no figure {found[2]!r}.{did_you_mean(found[2], shown)}")
         picture = target / "_figures" / f"{run.notebook}-{found[2]}.png"
         picture.parent.mkdir(exist_ok=True)
         picture.write_bytes(base64.b64decode(told["png"]))
@@ -174,9 +162,7 @@ def _gallery_place(run: Run) -> str:
 
 def _short_title(run: Run) -> str:
     words = [
-        f"dose {value:g}" if name == "dose" else f"{value}"
-        for name, value in run.given().items()
-        if name != "profile"
+        f"dose {value:g}" if name == "dose" else f"{value}" for name, value in run.given().items() if name != "profile"
     ]
     return ", ".join(words) or run.notebook
 
@@ -212,7 +198,5 @@ def _swap(new: Path, place: Path) -> None:
 
 
 def _several(title: str, lines: list[str]) -> str:
-    shown = [f"  {line}" for line in lines[:30]] + (
-        [f"  … and {len(lines) - 30} more"] if len(lines) > 30 else []
-    )
+    shown = [f"  {line}" for line in lines[:30]] + ([f"  … and {len(lines) - 30} more"] if len(lines) > 30 else [])
     return "\n".join([title, *shown])

@@ -48,9 +48,7 @@ def check_html(folder: Path) -> list[str]:
     folder : Path
         The folder of `index.html`.
     """
-    files = [
-        p for p in sorted(folder.rglob("*.html")) if not set(p.relative_to(folder).parts[:-1]) & set(_OTHERS)
-    ]
+    files = [p for p in sorted(folder.rglob("*.html")) if not set(p.relative_to(folder).parts[:-1]) & set(_OTHERS)]
     if not files:
         return [f"there are no pages in {folder}"]
     pages = {path.resolve(): _read(path) for path in files}
@@ -72,9 +70,7 @@ def check_html(folder: Path) -> list[str]:
             ):
                 wrong.append(f"{name}: picture {source} has a file name as alternative text")
     for path in sorted(folder.rglob("*.css")):
-        external = [
-            url for url in _urls(path.read_text(encoding="utf-8", errors="replace")) if _is_external(url)
-        ]
+        external = [url for url in _urls(path.read_text(encoding="utf-8", errors="replace")) if _is_external(url)]
         wrong += [f"{path.relative_to(folder)}: fetches {url}" for url in external]
     return wrong
 

@@ -122,9 +122,7 @@ def _claim(card: dict[str, Any], number: int) -> Claim:
         if field == "kind":
             continue
         if field not in _RULES[kind]:
-            raise CardError(
-                f"{where}: rule.{field} is not a field of {kind}.{did_you_mean(str(field), _RULES[kind])}"
-            )
+            raise CardError(f"{where}: rule.{field} is not a field of {kind}.{did_you_mean(str(field), _RULES[kind])}")
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise CardError(f"{where}: rule.{field} must be a number, got {number!r}")
     if kind == "within" and not ("low" in rule and "high" in rule and rule["low"] <= rule["high"]):

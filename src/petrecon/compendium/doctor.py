@@ -89,9 +89,7 @@ def _packages() -> list[Check]:
             differ.append(f"{name} {here} (tested {wanted})")
     if differ:
         told = f"{len(differ)} differ from the tested versions: {', '.join(differ[:6])}"
-        checks.append(
-            Check("versions", False, told, f"To have the tested ones: {_INSTALL} -e .", required=False)
-        )
+        checks.append(Check("versions", False, told, f"To have the tested ones: {_INSTALL} -e .", required=False))
     good = len(found) - len(differ) - len(checks) + bool(differ)
     return [Check("packages", True, f"{good} of {len(found)} at the tested version"), *checks]
 
@@ -104,11 +102,7 @@ def _required() -> set[str]:
         declared = requires("petrecon") or []
     except PackageNotFoundError:
         return set()
-    return {
-        re.split(r"[ ;<>=!~\[(]", text)[0].lower()
-        for text in declared
-        if "extra ==" not in text or "book" in text
-    }
+    return {re.split(r"[ ;<>=!~\[(]", text)[0].lower() for text in declared if "extra ==" not in text or "book" in text}
 
 
 def _anatomy() -> list[Check]:
@@ -142,9 +136,7 @@ def _backends() -> list[Check]:
 
 
 def _kernel() -> Check:
-    missing = [
-        name for name in ("ipykernel", "papermill", "jupytext") if importlib.util.find_spec(name) is None
-    ]
+    missing = [name for name in ("ipykernel", "papermill", "jupytext") if importlib.util.find_spec(name) is None]
     cure = f"{_INSTALL} {' '.join(missing)}"
     return Check(
         "kernel",
@@ -161,9 +153,7 @@ def _disk() -> list[Check]:
         if name != "data":
             checks.append(_writable(name, place))
         elif not (folder / "parameters.yml").is_file():
-            checks.append(
-                Check("data", False, "data/parameters.yml is missing", "Restore it from the repository")
-            )
+            checks.append(Check("data", False, "data/parameters.yml is missing", "Restore it from the repository"))
     free = shutil.disk_usage(root()).free / 1e9
     cure = f"Free some space: {NEEDED_GB:g} GB are needed (the .cache folder may be deleted)"
     return [*checks, Check("disk", free >= NEEDED_GB, f"{free:.1f} GB free", cure)]
@@ -174,6 +164,4 @@ def _writable(name: str, place: Path) -> Check:
         with tempfile.TemporaryFile(dir=place):
             return Check(name, True, f"{place} can be written")
     except OSError as error:
-        return Check(
-            name, False, f"{place}: {error.strerror}", "Change its permissions, or copy the project elsewhere"
-        )
+        return Check(name, False, f"{place}: {error.strerror}", "Change its permissions, or copy the project elsewhere")

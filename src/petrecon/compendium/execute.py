@@ -100,9 +100,7 @@ def clean(notebook: Any) -> Any:
     """Strip what differs from one execution to the next: times, ids, memory addresses, versions."""
     from nbformat import NotebookNode
 
-    notebook.metadata = NotebookNode(
-        kernelspec=notebook.metadata.kernelspec, language_info=NotebookNode(name="python")
-    )
+    notebook.metadata = NotebookNode(kernelspec=notebook.metadata.kernelspec, language_info=NotebookNode(name="python"))
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index:02d}"
         tags = cell.metadata.get("tags")

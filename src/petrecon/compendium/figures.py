@@ -101,9 +101,7 @@ def show(fig: Figure, *, name: str, caption: str, alt: str, dimensionless: Itera
     """
     check_words(name, caption)
     if len(alt.strip()) < MIN_ALT:
-        raise InputError(
-            f"figure {name}: alt text must say what the figure shows, in {MIN_ALT} characters or more"
-        )
+        raise InputError(f"figure {name}: alt text must say what the figure shows, in {MIN_ALT} characters or more")
     if alt.strip() == caption.strip():
         raise InputError(f"figure {name}: alt text repeats the caption; say what the data do instead")
     _check_axes(fig, name, frozenset(dimensionless))
@@ -169,9 +167,7 @@ def _check_axes(fig: Figure, name: str, dimensionless: frozenset[str]) -> None:
         for part in (*ax.images, *ax.collections):
             cmap = part.get_cmap().name if part.get_array() is not None else ""
             if cmap.removesuffix("_r") in MISLEADING:
-                raise InputError(
-                    f"figure {name}: colour map {cmap} misleads; use viridis, cividis, gray_r or RdBu_r"
-                )
+                raise InputError(f"figure {name}: colour map {cmap} misleads; use viridis, cividis, gray_r or RdBu_r")
         if not ax.has_data() or not ax.axison:
             continue
         if ax.get_label() == "<colorbar>":
@@ -184,14 +180,10 @@ def _check_axes(fig: Figure, name: str, dimensionless: frozenset[str]) -> None:
             outer = getattr(fig, f"get_sup{axis}label")()
             text = next((label for label in [*labels, outer] if label), "")
             words = _has_words(getattr(ax, f"{axis}axis"))
-            _check_label(
-                name, f"an {axis} axis" if axis == "x" else "a y axis", text, dimensionless, words=words
-            )
+            _check_label(name, f"an {axis} axis" if axis == "x" else "a y axis", text, dimensionless, words=words)
 
 
-def _check_label(
-    name: str, what: str, text: str, dimensionless: frozenset[str], *, words: bool = False
-) -> None:
+def _check_label(name: str, what: str, text: str, dimensionless: frozenset[str], *, words: bool = False) -> None:
     if words:
         return
     if not text:

@@ -72,11 +72,7 @@ def _dump(node: Any) -> Iterator[str]:
 
 def _is_text(node: Any) -> bool:
     """Tell a docstring, or any other text that stands alone."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def inputs_of(run: Run, also: Iterable[str] = ()) -> dict[str, str]:

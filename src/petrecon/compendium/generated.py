@@ -71,9 +71,7 @@ def _value(entry: dict[str, Any], pages: Mapping[str, str]) -> str:
     number = f"{entry['value']:.3g}{unit}"
     number = f"{{doc}}`{number} <{page}>`" if page else number
     notes = [
-        note
-        for note, told in (("indicative", entry.get("indicative")), ("stale", entry["state"] != "fresh"))
-        if told
+        note for note, told in (("indicative", entry.get("indicative")), ("stale", entry["state"] != "fresh")) if told
     ]
     return f"{{{_BADGES[word]}}}`{word}` {number}{between}" + (f", *{', '.join(notes)}*" if notes else "")
 
@@ -102,55 +100,58 @@ def _artefact_lines() -> list[str]:
 
 
 def data_page() -> str:
-    """Return the page of data files and their licences, from `data/registry.yml`."""
+    """Return the page of data files and their licences, from `data/registry.yml`: one row per source and licence."""
     path = data_dir() / "registry.yml"
     cards = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
-    rows = [
-        [
-            escape(str(card.get("id", ""))),
-            escape(" ".join(str(card[k]) for k in ("wheel", "version") if k in card)) or "–",
-            escape(str(card.get("licence", "not stated"))),
-            escape(str(card.get("credit", ""))) or "–",
-            escape(str(card.get("purpose", ""))) or "–",
-        ]
-        for card in cards or []
-    ]
-    if not rows:
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for card in cards or []:
+        wheel = " ".join(str(card[k]) for k in ("wheel", "version") if k in card) or "–"
+        licence = str(card.get("licence", "not stated"))
+        groups.setdefault((wheel, licence, str(card.get("credit", "–"))), []).append(str(card.get("id", "")))
+    if not groups:
         return "No data files are registered."
-    header = ["File", "Comes with", "Licence", "Credit", "Used for"]
+    rows = [
+        [f"{escape(', '.join(files))} ({escape(wheel)})", escape(licence), escape(credit)]
+        for (wheel, licence, credit), files in groups.items()
+    ]
+    header = ["Files (package)", "Licence", "Credit"]
     return list_table(header, rows, caption="Data files, their licences and credits.", name="tab-data")
 
 
 def scanners_page() -> str:
-    """Return the page of scanner cards: every field with its value and its source."""
+    """Return the page of scanner cards: every field with its value and its source, and the sizes per profile."""
     parts = []
     for path in sorted((data_dir() / "scanners").glob("*.y*ml")):
         card = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         sources = card.pop("sources", {}) or {}
-        title = card.get("title") or path.stem
-        rows = [
-            [
-                escape(name),
-                escape(value),
-                escape(str(sources.get(name, sources.get(name.split(".")[0], "")))) or "–",
-            ]
-            for name, value in _flat(card)
+        profiles = card.pop("profiles", {}) or {}
+        title = escape(str(card.get("title") or path.stem))
+        rows = [[escape(n), escape(v), escape(str(sources.get(n, ""))) or "–"] for n, v in _flat(card)]
+        caption = f"Card of the {title}."
+        parts += [
+            f"## {title}",
+            list_table(["Field", "Value", "Source"], rows, caption=caption, name=f"tab-{path.stem}"),
         ]
-        table = list_table(
-            ["Field", "Value", "Source"], rows, caption=f"Card of the {title}.", name=f"tab-{path.stem}"
-        )
-        parts.append(f"## {escape(str(title))}\n\n{table}\n")
-    return "\n".join(parts) or "There are no scanner cards."
+        sizes = {f"{p} {d}": part for p, dims in profiles.items() for d, part in dims.items()}
+        if sizes:
+            fields = list(dict.fromkeys(field for part in sizes.values() for field in part))
+            cells = [[name, *(escape(_text(part.get(field, "–"))) for field in fields)] for name, part in sizes.items()]
+            caption = f"Sizes of the {title} per profile. Source: {escape(str(sources.get('profiles', '–')))}."
+            header = ["profile", *(escape(field) for field in fields)]
+            parts.append(list_table(header, cells, caption=caption, name=f"tab-{path.stem}-profiles"))
+    return "\n\n".join(parts) or "There are no scanner cards."
+
+
+def _text(value: Any) -> str:
+    return " × ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _flat(card: Any, above: str = "") -> list[tuple[str, str]]:
     """Return (field, value) pairs of nested fields, `reference.duration_s` for example."""
     if isinstance(card, dict):
         return [
-            pair
-            for name, value in card.items()
-            for pair in _flat(value, f"{above}.{name}" if above else str(name))
+            pair for name, value in card.items() for pair in _flat(value, f"{above}.{name}" if above else str(name))
         ]
     if isinstance(card, list):
-        return [(above, ", ".join(str(value) for value in card))]
+        return [(above, _text(card))]
     return [(above, str(card))]

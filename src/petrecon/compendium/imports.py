@@ -99,9 +99,7 @@ def _exports(module: str, path: Path) -> dict[str, _Target] | None:
             origin = _origin(node, module)
             exports.update({alias.asname or alias.name: (origin, alias.name) for alias in node.names})
         elif isinstance(node, ast.Assign) and _is_literal(node.value):
-            exports.update(
-                {target.id: (module, "") for target in node.targets if isinstance(target, ast.Name)}
-            )
+            exports.update({target.id: (module, "") for target in node.targets if isinstance(target, ast.Name)})
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             return None
     return {name: target for name, target in exports.items() if target != (module, "")}

@@ -24,10 +24,7 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     """
     rows = []
     for claim in claims():
-        row = {
-            name: getattr(claim, name)
-            for name in ("id", "paper", "statement", "paper_value", "profile", "note")
-        }
+        row = {name: getattr(claim, name) for name in ("id", "paper", "statement", "paper_value", "profile", "note")}
         row["published"] = _entry(claim, PUBLISHED)
         row["yours"] = _entry(claim, profile)
         rows.append(row)

@@ -38,14 +38,10 @@ def as_text(profile: str) -> str:
     lines = []
     for source in sources():
         lines.append(f"{source.name}  {_title(source)}")
-        defaults = "  ".join(
-            f"--{name} {value}" for name, value in declared(source).items() if name != "profile"
-        )
+        defaults = "  ".join(f"--{name} {value}" for name, value in declared(source).items() if name != "profile")
         times = ", ".join(filter(None, (_measured(source.name, p) for p in ("quick", "laptop", "paper"))))
         states = [status(run).state for run in planned if run.notebook == source.name]
-        count = ", ".join(
-            f"{states.count(s)} {s}" for s in ("fresh", "stale", "missing", "corrupted") if s in states
-        )
+        count = ", ".join(f"{states.count(s)} {s}" for s in ("fresh", "stale", "missing", "corrupted") if s in states)
         for text in (defaults, times or source.time, f"{profile}: {count}" if count else ""):
             if text:
                 lines.append(f"    {text}")

@@ -52,9 +52,7 @@ def matrix(profile: str, only: str | None = None) -> list[Entry]:
         needs.setdefault(row.run.notebook, set()).update(row.needs)
     for notebook, wanted in needs.items():
         for name in sorted(wanted - needs.keys()):
-            raise CardError(
-                f"data/runs.yml: {notebook} needs {name}, which has no run in the {profile} profile"
-            )
+            raise CardError(f"data/runs.yml: {notebook} needs {name}, which has no run in the {profile} profile")
     try:
         order = list(TopologicalSorter({n: sorted(w) for n, w in sorted(needs.items())}).static_order())
     except CycleError as error:
@@ -73,9 +71,7 @@ def _cards() -> list[dict[str, Any]]:
         cards = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     except yaml.YAMLError as error:
         raise CardError(f"data/runs.yml is not valid YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(cards, list) or not all(
-        isinstance(card, dict) and "notebook" in card for card in cards
-    ):
+    if not isinstance(cards, list) or not all(isinstance(card, dict) and "notebook" in card for card in cards):
         raise CardError("data/runs.yml must be a list of entries, each with a notebook")
     return cards
 

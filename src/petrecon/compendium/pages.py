@@ -169,9 +169,7 @@ def _headed(cells: list[Any], blocks: list[str]) -> list[Any]:
 
 def _card(run: Run, receipt: dict[str, Any]) -> str:
     words = [f"**{run.profile}** profile"]
-    words += [
-        f"{name} **{escape(_short(value))}**" for name, value in run.parameters.items() if name != "profile"
-    ]
+    words += [f"{name} **{escape(_short(value))}**" for name, value in run.parameters.items() if name != "profile"]
     words += [f"{receipt['duration_s']:g} s"]
     words += [f"{receipt['peak_memory_mib']} MiB"] if receipt.get("peak_memory_mib") else []
     words += [escape(str(receipt.get("device", "cpu")))]
@@ -189,15 +187,8 @@ def _stale(state: Status, run: Run) -> str:
     if state.state == "fresh":
         return ""
     because = "\n".join(f"* {escape(reason)}" for reason in state.because)
-    what = (
-        "Some of what this page was made from has changed since:"
-        if state.state == "stale"
-        else "Its files changed:"
-    )
-    return (
-        f":::{{warning}}\nThis page is {state.state}. {what}\n\n{because}\n\n"
-        f"Run `{run.command}` to renew it.\n:::"
-    )
+    what = "Some of what this page was made from has changed since:" if state.state == "stale" else "Its files changed:"
+    return f":::{{warning}}\nThis page is {state.state}. {what}\n\n{because}\n\nRun `{run.command}` to renew it.\n:::"
 
 
 def _receipt(receipt: dict[str, Any]) -> str:

@@ -42,14 +42,10 @@ def declared(source: Source, *, look_up: bool = False) -> dict[str, Value]:
     known, found = vocabulary(), {}
     for node in body:
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
-            raise CardError(
-                f"{where}: write every parameter as 'name: type = default', not {ast.unparse(node)!r}"
-            )
+            raise CardError(f"{where}: write every parameter as 'name: type = default', not {ast.unparse(node)!r}")
         name = node.target.id
         if name not in known:
-            raise CardError(
-                f"{where}: parameter {name} is not in data/parameters.yml.{did_you_mean(name, known)}"
-            )
+            raise CardError(f"{where}: parameter {name} is not in data/parameters.yml.{did_you_mean(name, known)}")
         card = known[name]
         if ast.unparse(node.annotation) != card.type:
             raise CardError(f"{where}: {name} is of type {card.type}, not {ast.unparse(node.annotation)}")

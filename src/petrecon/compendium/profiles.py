@@ -29,7 +29,5 @@ def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
     if own is None:
         return {}
     if not isinstance(own, dict) or profile not in own:
-        raise CardError(
-            f"data/profiles.yml: {notebook} has no section {profile!r}.{did_you_mean(profile, own or ())}"
-        )
+        raise CardError(f"data/profiles.yml: {notebook} has no section {profile!r}.{did_you_mean(profile, own or ())}")
     return dict(own[profile] or {})

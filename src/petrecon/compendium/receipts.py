@@ -26,15 +26,11 @@ class Status:
     def __str__(self) -> str:
         if not self.because:
             return self.state
-        shown = ", ".join(self.because[:4]) + (
-            f" and {len(self.because) - 4} more" if len(self.because) > 4 else ""
-        )
+        shown = ", ".join(self.because[:4]) + (f" and {len(self.because) - 4} more" if len(self.because) > 4 else "")
         return f"stale: because {shown}" if self.state == "stale" else f"{self.state}: {shown}"
 
 
-def make_receipt(
-    run: Run, folder: Path, facts: dict[str, Any], duration_s: float, date: str
-) -> dict[str, Any]:
+def make_receipt(run: Run, folder: Path, facts: dict[str, Any], duration_s: float, date: str) -> dict[str, Any]:
     """Return the receipt of a run whose outputs lie in `folder`; `facts` is what the kernel reported."""
     outputs = {kind: run.path(kind, folder) for kind in OUTPUTS}
     return {

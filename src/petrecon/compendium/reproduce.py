@@ -77,9 +77,7 @@ def make_all(entries: list[Entry], workers: int = WORKERS) -> list[tuple[Entry, 
                         where = f"[{len(words) + len(running) + 1}/{len(entries)}]"
                         print(f"{where} {entry.run.command}", file=sys.stderr, flush=True)
                         running[pool.submit(_make_one, entry, workers, children)] = entry
-                if running and (
-                    len(running) == workers or not any(_is_ready(e, entries, words) for e in waiting)
-                ):
+                if running and (len(running) == workers or not any(_is_ready(e, entries, words) for e in waiting)):
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         words[running.pop(future).run.stem] = future.result()
         except KeyboardInterrupt:
@@ -93,9 +91,7 @@ def _is_ready(entry: Entry, entries: list[Entry], words: dict[str, str]) -> bool
 
 
 def _lacks(entry: Entry, entries: list[Entry], words: dict[str, str]) -> bool:
-    return any(
-        words.get(e.run.stem) in ("failed", "skipped") for e in entries if e.run.notebook in entry.needs
-    )
+    return any(words.get(e.run.stem) in ("failed", "skipped") for e in entries if e.run.notebook in entry.needs)
 
 
 def _make_one(entry: Entry, workers: int, children: list[subprocess.Popen[str]]) -> str:
@@ -103,9 +99,7 @@ def _make_one(entry: Entry, workers: int, children: list[subprocess.Popen[str]])
     command = [sys.executable, "-m", "petrecon.cli", "run", entry.run.notebook, *options, "--wait"]
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     children.append(child)
     _, told = child.communicate()
     print(told.rstrip(), file=sys.stderr, flush=True)
@@ -137,8 +131,6 @@ def _summary(outcome: list[tuple[Entry, str]], content: dict[str, Any]) -> str:
         dose = f"{parameters['dose']:g}" if "dose" in parameters else "–"
         rows.append((entry.run.notebook, str(parameters.get("scanner", "–")), dose, word))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     found = ", ".join(f"{number} {word}" for word, number in counts(content).items() if number)
     return "\n".join([*lines, f"claims: {found or 'none'}"])

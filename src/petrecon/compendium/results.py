@@ -46,8 +46,8 @@ def record(
     interval: Sequence[float] | None = None,
     samples: Any = None,
     note: str = "",
-) -> Any:
-    """Keep a number for the ledger, for comparison of runs and for other notebooks; return it.
+) -> None:
+    """Keep a number for the ledger, for comparison of runs and for other notebooks.
 
     Parameters
     ----------
@@ -69,9 +69,7 @@ def record(
     InputError
         If the value is not finite, not a number, or missing, or the interval is not (low, high).
     """
-    values = (
-        None if samples is None else [float(_finite(key, s)) for s in np.asarray(_plain(samples)).ravel()]
-    )
+    values = None if samples is None else [float(_finite(key, s)) for s in np.asarray(_plain(samples)).ravel()]
     if value is None and not values:
         raise InputError(f"record({key!r}): give a value or samples")
     mean = float(np.mean(values)) if values else math.nan
@@ -87,7 +85,6 @@ def record(
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     numbers[key] = {name: part for name, part in entry.items() if part not in (None, "")}
     write_json(path, numbers)
-    return kept
 
 
 def save_array(key: str, array: Any, **meta: Any) -> None:

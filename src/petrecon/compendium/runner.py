@@ -20,9 +20,7 @@ from petrecon.compendium.runs import Run, runs_dir
 from petrecon.errors import MissingError, RunFailed
 
 
-def make(
-    run: Run, *, force: bool = False, quiet: bool = False, wait: bool = False
-) -> tuple[bool, dict[str, Any]]:
+def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = False) -> tuple[bool, dict[str, Any]]:
     """Make a run unless its receipt is fresh.
 
     Parameters

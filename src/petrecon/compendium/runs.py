@@ -105,9 +105,5 @@ def _text(value: Value) -> str:
 
 
 def _slug(value: Value) -> str:
-    text = (
-        Path(str(value)).name.split(".nii")[0].removesuffix(".yaml")
-        if isinstance(value, str)
-        else _text(value)
-    )
+    text = Path(str(value)).name.split(".nii")[0].removesuffix(".yaml") if isinstance(value, str) else _text(value)
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")

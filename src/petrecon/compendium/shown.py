@@ -13,9 +13,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 def check_words(name: str, caption: str) -> None:
     """Raise InputError unless `name` can be a label and there is a caption."""
     if not _NAME.fullmatch(name):
-        raise InputError(
-            f"the name {name!r} must be lower-case letters, digits and hyphens, such as 'fig-counts'"
-        )
+        raise InputError(f"the name {name!r} must be lower-case letters, digits and hyphens, such as 'fig-counts'")
     if not caption.strip():
         raise InputError(f"{name} has no caption")
 

@@ -146,9 +146,7 @@ def _parse(name: str, fields: Any, where: Path) -> Parameter:
         raise CardError(f"{where.name}: {name} must be a table of fields")
     for field in fields:
         if field not in _FIELDS:
-            raise CardError(
-                f"{where.name}: {name}.{field} is not a field.{did_you_mean(str(field), _FIELDS)}"
-            )
+            raise CardError(f"{where.name}: {name}.{field} is not a field.{did_you_mean(str(field), _FIELDS)}")
     if fields.get("type") not in _TYPES:
         raise CardError(f"{where.name}: {name}.type must be one of {', '.join(_TYPES)}")
     if not fields.get("help"):
@@ -156,9 +154,7 @@ def _parse(name: str, fields: Any, where: Path) -> Parameter:
     choices = fields.get("choices", ())
     if isinstance(choices, str):
         if choices not in _LISTS:
-            raise CardError(
-                f"{where.name}: {name}.choices {choices!r} is not known.{did_you_mean(choices, _LISTS)}"
-            )
+            raise CardError(f"{where.name}: {name}.choices {choices!r} is not known.{did_you_mean(choices, _LISTS)}")
     else:
         choices = tuple(str(c) for c in choices)
     try:

@@ -24,9 +24,7 @@ def trend(x: Any, y: Any, x_name: str, y_name: str, unit: str = "", digits: int 
     digits : int
         Significant digits.
     """
-    xs, ys = (
-        np.asarray(a.detach().cpu() if hasattr(a, "detach") else a, dtype=float).ravel() for a in (x, y)
-    )
+    xs, ys = (np.asarray(a.detach().cpu() if hasattr(a, "detach") else a, dtype=float).ravel() for a in (x, y))
     keep = np.isfinite(ys)
     xs, ys = xs[keep], ys[keep]
     if ys.size < 2:

@@ -52,7 +52,8 @@ def interval(
 
     Notes
     -----
-    Source: Efron and Tibshirani 1993, chapter 13. With few samples the interval is too narrow (n = 10: about 90 % instead of 95 %).
+    Source: Efron and Tibshirani 1993, chapter 13. With few samples the interval is too narrow (n = 10: about 90 %
+    instead of 95 %).
     """
     x = as_array(samples, "sample").ravel()
     if len(x) < 3:

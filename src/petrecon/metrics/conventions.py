@@ -29,9 +29,9 @@ def unit_range(image: Image) -> NDArray[np.float64]:
 def petite_scores(image: Image, reference: Image, *, scale_each: bool = True) -> dict[str, float]:
     """PSNR (dB), SSIM and NRMSE as PETITE computes them, over the whole volume with its background.
 
-    `scale_each`: every volume is first scaled to [0, 1] by its own range, as in the paper; False keeps one shared scale (the
-    reference's), under which a global gain error counts. Data range 1; SSIM with a uniform window of 7 voxels. Per volume
-    NRMSE = 10^(-PSNR / 20) by definition.
+    `scale_each`: every volume is first scaled to [0, 1] by its own range, as in the paper; False keeps one shared
+    scale (the reference's), under which a global gain error counts. Data range 1; SSIM with a uniform window of 7
+    voxels. Per volume NRMSE = 10^(-PSNR / 20) by definition.
     """
     x, r = as_array(image), as_array(reference, "reference")
     if scale_each:

@@ -10,8 +10,8 @@ from petrecon.metrics.errors import _span
 def ssim(image: Image, reference: Image, data_range: str | float = "range", window: str = "gaussian") -> float:
     """Structural similarity (mean over the image), dimensionless, at most 1.
 
-    `window='gaussian'`: sigma 1.5 voxels (Wang et al. 2004), population covariance. `window='uniform'`: 7 voxels wide, sample
-    covariance, the scikit-image default. K1 = 0.01, K2 = 0.03. `data_range` as in `psnr`.
+    `window='gaussian'`: sigma 1.5 voxels (Wang et al. 2004), population covariance. `window='uniform'`: 7 voxels
+    wide, sample covariance, the scikit-image default. K1 = 0.01, K2 = 0.03. `data_range` as in `psnr`.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from types import EllipsisType
 from typing import ClassVar, Protocol
 
 import torch
@@ -23,8 +24,6 @@ from petrecon.errors import ParameterError, did_you_mean
 class Penalty(Protocol):
     """What `map_em` asks of a penalty. Images are (..., *image_shape) with `dims` trailing image axes."""
 
-    strength: float
-    dims: int
     exact_majoriser: ClassVar[bool]
 
     def value(self, x: Tensor) -> Tensor:
@@ -40,7 +39,10 @@ class Penalty(Protocol):
         ...
 
 
-def _pairs(dims: int, full: bool) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], float]]:
+Index = tuple[EllipsisType | slice, ...]
+
+
+def _pairs(dims: int, full: bool) -> Iterator[tuple[Index, Index, float]]:
     """Yield (slices of the first voxel, slices of its neighbour, weight), each unordered pair once."""
     for offset in product((-1, 0, 1), repeat=dims):
         steps = sum(o != 0 for o in offset)
@@ -48,7 +50,7 @@ def _pairs(dims: int, full: bool) -> Iterator[tuple[tuple[slice, ...], tuple[sli
             continue
         first = tuple(slice(None, -1) if o > 0 else slice(1, None) if o < 0 else slice(None) for o in offset)
         other = tuple(slice(1, None) if o > 0 else slice(None, -1) if o < 0 else slice(None) for o in offset)
-        yield (..., *first), (..., *other), 1 / math.sqrt(steps)  # type: ignore[misc]
+        yield (..., *first), (..., *other), 1 / math.sqrt(steps)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class RelativeDifference:
-    """Relative-difference penalty (RDP), R = strength · Σ_pairs w (x_j - x_k)² / (x_j + x_k + gamma |x_j - x_k| + epsilon).
+    """Relative-difference penalty, R = strength · Σ_pairs w d² / (x_j + x_k + gamma |d| + epsilon), d = x_j - x_k.
 
     Smooths flat regions in proportion to their activity and spares edges; strength in mL/kBq, gamma dimensionless
     (2 is usual), epsilon in kBq/mL keeps it differentiable at zero. Source: Nuyts et al. 2002, eq. 8.
