@@ -21,7 +21,7 @@ from petrecon.projectors import Geometry, available_backends, projector
 from petrecon.projectors.lines import cylinder_lines, detector_positions, ring_lines
 
 BARS = {1: (0.25, 0.15), 16: (0.08, 0.05)}  # matrix over libparallelproj, forward and back, in 2D
-REFERENCE_BATCH = 16  # libparallelproj and its loop: larger batches only repeat it
+LOOPED = 16  # libparallelproj takes one image after another: a larger batch only repeats this
 
 
 def problems() -> dict[str, tuple[Geometry, tuple[int, ...]]]:
@@ -54,7 +54,10 @@ def bench(name: str, geometry: Geometry, batches: tuple[int, ...], rounds: int) 
     operators |= {b: projector(geometry, b) for b in available_backends() if b != "matrix"}
     reference = "parallelproj" if "parallelproj" in operators else "joseph"
     matrix = operators["matrix"]
-    print(f"\n{name}: {matrix.entries / 1e6:.1f} M entries, matrix and transpose {matrix.nbytes / 2**20:.0f} MiB, ", end="")
+    print(
+        f"\n{name}: {matrix.entries / 1e6:.1f} M entries, matrix and transpose {matrix.nbytes / 2**20:.0f} MiB, ",
+        end="",
+    )
     print(f"built in {built:.2f} s; ratios to {reference}")
     met = True
     for batch in batches:
@@ -62,7 +65,7 @@ def bench(name: str, geometry: Geometry, batches: tuple[int, ...], rounds: int) 
         times: dict[tuple[str, int], list[float]] = {}
         for _ in range(rounds):
             for label, operator in operators.items():
-                count = min(batch, REFERENCE_BATCH) if label == "parallelproj" else batch
+                count = min(batch, LOOPED) if label == "parallelproj" else batch
                 x = torch.rand(count, *geometry.image_shape, generator=draw)
                 y = torch.randn(count, *geometry.sinogram_shape, generator=draw)
                 for which, call in enumerate((lambda a=operator, v=x: a(v), lambda a=operator, v=y: a.adjoint(v))):
@@ -71,9 +74,7 @@ def bench(name: str, geometry: Geometry, batches: tuple[int, ...], rounds: int) 
                     times.setdefault((label, which), []).append(once(call) / count)
         for label in operators:
             ms = [1e3 * float(np.median(times[label, which])) for which in (0, 1)]
-            ratio = [
-                float(np.median(np.divide(times[label, which], times[reference, which]))) for which in (0, 1)
-            ]
+            ratio = [float(np.median(np.divide(times[label, which], times[reference, which]))) for which in (0, 1)]
             line = f"  batch {batch:3d}  {label:12}  {ms[0]:8.2f} / {ms[1]:8.2f} ms   {ratio[0]:.3f} / {ratio[1]:.3f}"
             if label == "matrix" and reference == "parallelproj" and geometry.dims == 2 and batch in BARS:
                 good = all(r <= bar for r, bar in zip(ratio, BARS[batch], strict=True))

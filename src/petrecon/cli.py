@@ -41,9 +41,7 @@ class _Commands(click.Group):
             ctx.exit(130)
 
 
-@click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="petrecon", message="petrecon %(version)s")
 def main() -> None:
     r"""Run the compendium's notebooks, check what they made, and build the book.
@@ -101,9 +99,7 @@ def run(words: tuple[str, ...], force: bool, quiet: bool, wait: bool, help_param
     from petrecon.compendium.runner import make
 
     done, receipt = make(planned, force=force, quiet=quiet, wait=wait)
-    what = (
-        f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB" if done else "fresh, not run again"
-    )
+    what = f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB" if done else "fresh, not run again"
     click.echo(f"{planned.path('notebook')}  ({what})")
 
 
@@ -191,9 +187,7 @@ def book(profile: str) -> None:
 @main.command()
 @click.argument("first", type=click.Path(exists=True, dir_okay=False))
 @click.argument("second", type=click.Path(exists=True, dir_okay=False))
-@click.option(
-    "--out", type=click.Path(file_okay=False), help="Folder for difference maps; beside SECOND by default."
-)
+@click.option("--out", type=click.Path(file_okay=False), help="Folder for difference maps; beside SECOND by default.")
 def compare(first: str, second: str, out: str | None) -> None:
     r"""Compare two executed notebooks: parameters, numbers (with intervals), and images both kept.
 

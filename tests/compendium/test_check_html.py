@@ -51,9 +51,7 @@ def test_what_is_wrong_is_named(html, old, new, wrong):
 
 
 def test_style_sheets_fetch_nothing(html):
-    (html / "a.css").write_text(
-        '@import "https://fonts.org/a.css"; b { src: url("http://x.org/f") }', encoding="utf-8"
-    )
+    (html / "a.css").write_text('@import "https://fonts.org/a.css"; b { src: url("http://x.org/f") }', encoding="utf-8")
     assert len(check_html(html)) == 2
 
 

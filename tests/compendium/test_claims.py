@@ -40,10 +40,7 @@ def test_the_whole_interval_decides(rule, value, interval, expected):
     assert verdict(rule, value, interval) == expected
 
 
-CLAIM = (
-    "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, "
-    "computed_by: {notebook: 01_toy, key: k}}"
-)
+CLAIM = "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, computed_by: {notebook: 01_toy, key: k}}"
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,7 @@ def test_pairs_check(petrecon, project: Path):
 
 
 def test_a_failing_notebook_exits_1_with_its_traceback(petrecon, project: Path):
-    (project / "notebooks" / "05_fails.py").write_text(
-        "# %%\nraise ValueError('on purpose')\n", encoding="utf-8"
-    )
+    (project / "notebooks" / "05_fails.py").write_text("# %%\nraise ValueError('on purpose')\n", encoding="utf-8")
     result = petrecon("run", "05")
     assert result.exit_code == 1
     assert "error: 05_fails, code cell 1: ValueError: on purpose" in result.stderr
@@ -109,9 +107,7 @@ def test_a_full_disk_is_one_line(petrecon, made: Path, monkeypatch):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "reproduce", "list", "verify", "compare", "book", "pairs", "doctor"]
-)
+@pytest.mark.parametrize("command", ["run", "reproduce", "list", "verify", "compare", "book", "pairs", "doctor"])
 def test_every_command_explains_itself(petrecon, command):
     result = petrecon(command, "--help")
     assert result.exit_code == 0
@@ -124,9 +120,7 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.rsplit("\n", 2)[-2]
     assert not [
-        name
-        for name in ("torch", "numpy", "matplotlib", "papermill", "jupytext", "yaml")
-        if f"'{name}'" in loaded
+        name for name in ("torch", "numpy", "matplotlib", "papermill", "jupytext", "yaml") if f"'{name}'" in loaded
     ]
 
 

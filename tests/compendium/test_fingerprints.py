@@ -67,8 +67,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "shop/near.py": "from petrecon.errors import E\n\n\ndef near():\n"
         "    from petrecon.shop import deep\n    return deep, E\n",
         "shop/far.py": "def far():\n    return 1\n",
-        "shop/deep.py": "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from petrecon.island import z\n",
+        "shop/deep.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from petrecon.island import z\n",
         "work/__init__.py": "from petrecon.island import z\nprint(z)\n",
         "work/tool.py": "t = 1\n",
         "island.py": "z = 1\n",
@@ -99,9 +98,7 @@ def test_imports_are_followed(package, source, expected):
 
 
 def test_inputs_are_named(project: Path):
-    (project / "data" / "profiles.yml").write_text(
-        "01_toy: {quick: {n: 3, table: paper/a.csv}}\n", encoding="utf-8"
-    )
+    (project / "data" / "profiles.yml").write_text("01_toy: {quick: {n: 3, table: paper/a.csv}}\n", encoding="utf-8")
     (project / "data" / "paper").mkdir()
     (project / "data" / "paper" / "a.csv").write_text("1\n", encoding="utf-8")
     own = project / "mine.yaml"

@@ -47,13 +47,8 @@ def test_names_of_runs(notebooks):
     (row,) = matrix("paper")
     assert row.run.stem == "01_toy__biograph-mmr__dose0.25__seed-7"
     assert row.run.label == "biograph-mmr-dose0-25-seed-7"
-    assert (
-        row.run.command == "petrecon run 01_toy --profile paper --scanner biograph-mmr --dose 0.25 --seed 7"
-    )
-    assert (
-        row.run.path("numbers")
-        == notebooks / "book/runs/paper/01_toy__biograph-mmr__dose0.25__seed-7.numbers.json"
-    )
+    assert row.run.command == "petrecon run 01_toy --profile paper --scanner biograph-mmr --dose 0.25 --seed 7"
+    assert row.run.path("numbers") == notebooks / "book/runs/paper/01_toy__biograph-mmr__dose0.25__seed-7.numbers.json"
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,7 @@ def test_the_figure_carries_caption_label_and_words(shown):
 
 def test_the_table_becomes_markdown(shown):
     (cell,) = [
-        c
-        for c in shown.cells
-        if "list-table" in c.source and "tab-line" in c.source and c.cell_type == "markdown"
+        c for c in shown.cells if "list-table" in c.source and "tab-line" in c.source and c.cell_type == "markdown"
     ]
     assert cell.source.startswith("```{list-table} Numbers.\n:header-rows: 1\n:name: tab-line\n")
     assert "* - 2\n  - 5.25" in cell.source

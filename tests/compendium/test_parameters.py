@@ -13,9 +13,7 @@ from petrecon.errors import CardError, ParameterError
 
 def _notebook(project: Path, cell: str):
     path = project / "notebooks" / "05_other.py"
-    path.write_text(
-        f'# %% [markdown]\n# # T\n\n# %% tags=["parameters"]\n{cell}\n\n# %%\nx = 1\n', encoding="utf-8"
-    )
+    path.write_text(f'# %% [markdown]\n# # T\n\n# %% tags=["parameters"]\n{cell}\n\n# %%\nx = 1\n', encoding="utf-8")
     return find("05")
 
 

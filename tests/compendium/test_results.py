@@ -31,9 +31,7 @@ def test_numbers_are_kept_with_unit_interval_and_samples(stem):
     found = _read(stem, ".numbers.json")
     assert found["a"] == {"value": 2.0, "unit": "dB", "interval": [1.0, 3.0], "note": "n"}
     assert found["b"]["interval"] == bootstrap([1.0, 2.0, 3.0])
-    assert "interval" not in found["c"], (
-        "samples that the value is not the mean of say nothing of its interval"
-    )
+    assert "interval" not in found["c"], "samples that the value is not the mean of say nothing of its interval"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,5 @@ def test_numbers_of_another_run(made):
     np.testing.assert_array_equal(load_array("picture", "01"), [[1, 1], [2, 3]])
     with pytest.raises(InputError, match="Did you mean 'picture'"):
         load_array("pictur", "01")
-    with pytest.raises(
-        MissingError, match="run `petrecon run 01_toy --profile quick --scanner hrrt --dose 1` first"
-    ):
+    with pytest.raises(MissingError, match="run `petrecon run 01_toy --profile quick --scanner hrrt --dose 1` first"):
         load_numbers("01", scanner="hrrt")

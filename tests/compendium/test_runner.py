@@ -78,9 +78,7 @@ def test_a_notebook_that_fails_leaves_earlier_results(made: Path, capsys):
     assert list((made / ".cache" / "running").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")]
-)
+@pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")])
 @pytest.mark.parametrize("where", ["copyfile", "replace"])
 def test_a_full_or_read_only_disk_leaves_nothing_half_written(made: Path, monkeypatch, code, cure, where):
     """The disk fails as results are put in place: the page before is whole, no leftovers lie beside it."""
@@ -140,9 +138,7 @@ def waiting(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "petrecon.cli", "run", "03"]
-    child = subprocess.Popen(
-        command, env={**os.environ, "TOY_PIPE": str(pipe)}, stderr=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen(command, env={**os.environ, "TOY_PIPE": str(pipe)}, stderr=subprocess.PIPE, text=True)
     kernel = int(pipe.read_text())
     yield child, kernel
     child.kill()

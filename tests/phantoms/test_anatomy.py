@@ -35,12 +35,7 @@ def test_every_tissue_is_there_and_every_label_is_named(head):
 def test_axes_are_right_anterior_superior(head):
     for name in ("putamen", "thalamus", "insula", "lateraloccipital", "cerebellum-cortex"):
         assert where(head, f"left-{name}")[:, 0].mean() < 0 < where(head, f"right-{name}")[:, 0].mean()
-    assert (
-        where(head, "rostralmiddlefrontal")[:, 1].mean()
-        > 30
-        > -60
-        > where(head, "lateraloccipital")[:, 1].mean()
-    )
+    assert where(head, "rostralmiddlefrontal")[:, 1].mean() > 30 > -60 > where(head, "lateraloccipital")[:, 1].mean()
     assert where(head, "paracentral")[:, 2].mean() > 40 > -10 > where(head, "cerebellum-grey")[:, 2].mean()
 
 

@@ -70,9 +70,7 @@ def test_same_seed_same_exam_and_parameters_within_their_ranges(subject):
     for seed in range(20):
         found = dynamic_activity(subject, "pe2i", seed).parameters
         assert 1.5 < found["left-putamen"]["BP"] < 9
-        assert found["left-putamen"]["k2"] == pytest.approx(
-            found["left-putamen"]["R1"] * found["reference"]["k2"]
-        )
+        assert found["left-putamen"]["k2"] == pytest.approx(found["left-putamen"]["R1"] * found["reference"]["k2"])
 
 
 def test_hypometabolism_lowers_a_curve():

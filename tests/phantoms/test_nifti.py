@@ -117,9 +117,7 @@ def test_any_axis_order_gives_the_same_head(tmp_path, codes):
     affine[:3, 3] = -20, -30, -10
     image = nib.Nifti1Image(data, affine)
     turned = image.as_reoriented(
-        nib.orientations.ornt_transform(
-            nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(codes)
-        )
+        nib.orientations.ornt_transform(nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(codes))
     )
     turned.to_filename(tmp_path / "t.nii")
     straight, other = (

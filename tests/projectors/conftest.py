@@ -6,12 +6,6 @@ from petrecon.projectors import Geometry, available_backends
 from petrecon.projectors.lines import cylinder_lines, detector_positions, ring_lines
 
 
-def pytest_collection_modifyitems(items):
-    """torch's forward mode imports a module that warns of its own deprecated call."""
-    for item in items:
-        item.add_marker(pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"))
-
-
 @pytest.fixture(params=["matrix", "joseph", pytest.param("parallelproj", marks=pytest.mark.parallelproj)])
 def backend(request):
     if request.param not in available_backends():

@@ -146,9 +146,7 @@ def test_attenuation_of_a_water_disc_is_that_of_its_chords():
     assert float((factors[inside] / expected - 1).abs().mean()) < 0.005
 
 
-@pytest.mark.parametrize(
-    ("value", "says"), [(-0.01, "negative"), (math.nan, "non-finite"), (0.096, "1/cm by 10")]
-)
+@pytest.mark.parametrize(("value", "says"), [(-0.01, "negative"), (math.nan, "non-finite"), (0.096, "1/cm by 10")])
 def test_a_wrong_attenuation_map_is_refused_with_the_cure(tiny, value, says):
     with pytest.raises(InputError, match=says):
         attenuation_factors(projector(tiny), torch.full(tiny.image_shape, value))

@@ -9,8 +9,7 @@ from petrecon.projectors import conformance, projector
 
 # libparallelproj 2 cuts lines in the outermost half voxel; with the zero border that phantoms keep it does not
 KNOWN = {
-    ("parallelproj", f"chords of a box, lines {where}")
-    for where in ("in the plane", "in space", "grazing the faces")
+    ("parallelproj", f"chords of a box, lines {where}") for where in ("in the plane", "in space", "grazing the faces")
 }
 
 

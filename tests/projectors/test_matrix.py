@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ def test_stored_matrices_are_transposes_of_each_other_with_sorted_columns(tiny_3
     for stored in (matrix, transpose):
         assert stored.col_indices().dtype == torch.int32
         pointers, columns = stored.crow_indices(), stored.col_indices()
-        for first, last in zip(pointers[:-1], pointers[1:], strict=True):
+        for first, last in itertools.pairwise(pointers):
             assert bool((columns[first:last].diff() > 0).all())
 
 

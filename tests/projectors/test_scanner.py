@@ -62,9 +62,7 @@ def test_quick_volume_has_the_lines_of_its_rings():
 
 
 def test_overrides_replace_the_profile():
-    geometry = load_scanner("hrrt").geometry(
-        "quick", image_shape=(32, 40), voxel_size=(5.0, 5.5), radial_bins=21
-    )
+    geometry = load_scanner("hrrt").geometry("quick", image_shape=(32, 40), voxel_size=(5.0, 5.5), radial_bins=21)
     assert (geometry.image_shape, geometry.voxel_size) == ((32, 40), (5.0, 5.5))
     assert geometry.sinogram_shape[0] == 21
     volume = load_scanner("hrrt").geometry("quick", 3, rings=1)

@@ -109,9 +109,7 @@ def load_anatomy(name: str | Path) -> Anatomy:
     if str(name) in _INPUTS:
         return _built_in(str(name))
     if not str(name).endswith((".nii", ".nii.gz")):
-        raise ParameterError(
-            f"no anatomy {str(name)!r}, and no .nii file.{did_you_mean(str(name), anatomy_names())}"
-        )
+        raise ParameterError(f"no anatomy {str(name)!r}, and no .nii file.{did_you_mean(str(name), anatomy_names())}")
     from petrecon.phantoms.nifti import read_labels, to_millimetre_grid
 
     data, affine = read_labels(name)

@@ -51,15 +51,11 @@ def finish_mr(mr: Tensor, voxel_size: tuple[float, ...], seed: int) -> Tensor:
     from scipy import ndimage
 
     rng = generator(seed, "mr-field")
-    image = ndimage.gaussian_filter(
-        mr.numpy().astype(np.float64), [MR_BLUR_MM / 2.355 / s for s in voxel_size]
-    )
+    image = ndimage.gaussian_filter(mr.numpy().astype(np.float64), [MR_BLUR_MM / 2.355 / s for s in voxel_size])
     slopes = rng.uniform(-1, 1, 3)
     curves = rng.uniform(-1, 1, 3)
     axes = np.meshgrid(*[np.linspace(-1, 1, n) for n in mr.shape], indexing="ij", sparse=True)
     field = sum(s * a + c * (a**2 - 1 / 3) for s, c, a in zip(slopes, curves, axes, strict=False))
     image = image * np.exp(MR_BIAS * field / 2)
-    image = np.hypot(
-        image + MR_NOISE * rng.standard_normal(image.shape), MR_NOISE * rng.standard_normal(image.shape)
-    )
+    image = np.hypot(image + MR_NOISE * rng.standard_normal(image.shape), MR_NOISE * rng.standard_normal(image.shape))
     return torch.from_numpy(np.clip(image, 0, 1).astype(np.float32))

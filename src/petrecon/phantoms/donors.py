@@ -50,9 +50,7 @@ def read_donor(donor: str) -> tuple[Labels, NDArray[np.float64]]:
     return _freesurfer_numbers()[labels.astype(np.int64)], affine
 
 
-def pose(
-    labels: Labels, affine: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+def pose(labels: Labels, affine: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Return the rigid map scanner → AC–PC frame (mm), and the matched centroids after it.
 
     The frame is that of the DK+aseg atlas, which lies in MNI152 space: origin at the anterior commissure, the

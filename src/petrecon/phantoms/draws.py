@@ -22,9 +22,7 @@ def check_seed(seed: int) -> int:
 
 def generator(seed: int, *stream: int | str) -> np.random.Generator:
     """Return a numpy generator of the given stream of a seed."""
-    return np.random.default_rng(
-        [seed, *(zlib.crc32(s.encode()) if isinstance(s, str) else s for s in stream)]
-    )
+    return np.random.default_rng([seed, *(zlib.crc32(s.encode()) if isinstance(s, str) else s for s in stream)])
 
 
 def normal(seed: int, *stream: int | str) -> float:

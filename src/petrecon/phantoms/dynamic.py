@@ -94,9 +94,7 @@ def load_protocol(name: str | Path = "pe2i") -> Protocol:
         }
     )
     plasma, reference, jitter, table = (card.part(n) for n in ("plasma", "reference", "jitter", "regions"))
-    table.only(
-        set(TISSUES) | {r.name for r in REGIONS.values()} | {base_name(r.name) for r in REGIONS.values()}
-    )
+    table.only(set(TISSUES) | {r.name for r in REGIONS.values()} | {base_name(r.name) for r in REGIONS.values()})
     amplitudes = plasma.numbers("amplitudes", 0.0, 1e6)
     rates = plasma.numbers("rates_per_min", 0.0, 100.0)
     if len(amplitudes) != 3 or len(rates) != 3:
@@ -144,9 +142,7 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
     level = 1 + protocol.subject_jitter * rng.uniform(-1, 1)
     reference_curve = one_tissue(reference, plasma, times)
 
-    middling = {
-        k: sum(v) / 2 for k, v in (protocol.regions.get("putamen") or protocol.regions["grey"]).items()
-    }
+    middling = {k: sum(v) / 2 for k, v in (protocol.regions.get("putamen") or protocol.regions["grey"]).items()}
     nominal = srtm({**middling, "k2": middling["R1"] * reference["k2"]}, reference_curve, times)
     scale = protocol.peak * level / nominal.max()
 
@@ -167,21 +163,14 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
         curve = srtm(own, reference_curve, times)
         if region.tissue not in _BLOODLESS:
             curve = (1 - blood) * curve + blood * plasma
-        means = (
-            frame_means(curve, times * 60, frames.starts_s, frames.ends_s) * scale * factors.get(label, 1.0)
-        )
+        means = frame_means(curve, times * 60, frames.starts_s, frames.ends_s) * scale * factors.get(label, 1.0)
         painted[:, label] = means
         tacs[region.name], parameters[region.name] = means, own
     images = [subject.paint(dict(enumerate(row)), subject.pet_gain) for row in painted]
     return Dynamic(torch.stack(images), tacs, parameters, frames)
 
 
-def _draw_parameters(
-    ranges: dict[str, Interval], region: Region, seed: int, jitter: float
-) -> dict[str, float]:
+def _draw_parameters(ranges: dict[str, Interval], region: Region, seed: int, jitter: float) -> dict[str, float]:
     """Draw R1 and BP: uniform in their ranges, times a random factor; the sides differ little."""
     shared = generator(seed, "ranges", base_name(region.name))
-    return {
-        key: shared.uniform(*ranges[key]) * (1 + jitter * region_normal(seed, region, key))
-        for key in ("R1", "BP")
-    }
+    return {key: shared.uniform(*ranges[key]) * (1 + jitter * region_normal(seed, region, key)) for key in ("R1", "BP")}

@@ -83,9 +83,7 @@ class Exam:
 
     def summary(self) -> dict[str, Any]:
         """Return what a receipt or a caption needs: names, seeds, totals of counts and fractions."""
-        trues, scatter, randoms = (
-            float(v.sum(dtype=torch.float64)) for v in (self.trues, self.scatter, self.randoms)
-        )
+        trues, scatter, randoms = (float(v.sum(dtype=torch.float64)) for v in (self.trues, self.scatter, self.randoms))
         lead = self.counts.ndim - self.trues.ndim
         backend = self.model.projector
         return {
@@ -163,9 +161,7 @@ def simulate_exam(
     dose, seed = _checked_dose(dose), check_seed(seed)
     grid = tuple(subject.labels.shape)
     if dims not in (None, len(grid)):
-        raise ParameterError(
-            f"dims is {dims} but the subject has {len(grid)}; make the subject with dims={dims}"
-        )
+        raise ParameterError(f"dims is {dims} but the subject has {len(grid)}; make the subject with dims={dims}")
     if realisations is not None and (
         isinstance(realisations, bool) or int(realisations) != realisations or realisations < 1
     ):
@@ -224,18 +220,14 @@ def _checked_dose(dose: float) -> float:
     return float(dose)
 
 
-def _activity(
-    subject: Subject, source: Source, seed: int, frames: Frames | None
-) -> tuple[Tensor, Frames | None]:
+def _activity(subject: Subject, source: Source, seed: int, frames: Frames | None) -> tuple[Tensor, Frames | None]:
     """Turn any source of activity into a tensor ([T,] *grid), kBq/mL, and its frames."""
     if isinstance(source, str):
         if source not in tracer_names() + protocol_names():
             hint = did_you_mean(source, tracer_names() + protocol_names())
             raise ParameterError(f"there is no tracer {source!r}.{hint}")
         source = (
-            activity(subject, source, seed)
-            if source in tracer_names()
-            else dynamic_activity(subject, source, seed)
+            activity(subject, source, seed) if source in tracer_names() else dynamic_activity(subject, source, seed)
         )
     elif isinstance(source, Tracer):
         source = activity(subject, source, seed)
@@ -257,9 +249,7 @@ def _check_activity(x: Tensor, grid: tuple[int, ...], frames: Frames | None) -> 
     if not bool(torch.isfinite(x).all()):
         raise InputError("the activity holds NaN or infinite values; replace them first (torch.nan_to_num)")
     if float(x.min()) < 0:
-        raise InputError(
-            f"the activity is negative (down to {float(x.min()):.3g} kBq/mL); clip it at zero first"
-        )
+        raise InputError(f"the activity is negative (down to {float(x.min()):.3g} kBq/mL); clip it at zero first")
     if float(x.max()) == 0:
         raise InputError("the activity is zero everywhere; there is nothing to measure")
     for d in range(x.ndim - len(grid), x.ndim):

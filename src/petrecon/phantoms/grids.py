@@ -92,9 +92,7 @@ def refuse_cut(
 ) -> None:
     """Raise `InputError` when the grid cuts the head across, or the brain along z (`whole`)."""
     if not fine.any():
-        raise InputError(
-            f"no head at this height: slice_mm={centre[2]:.0f} mm lies above or below {head.name}"
-        )
+        raise InputError(f"no head at this height: slice_mm={centre[2]:.0f} mm lies above or below {head.name}")
     sides = np.concatenate(
         [np.moveaxis(fine, d, 0)[e].ravel() for d in (0, 1) for e in (slice(ratio), slice(-ratio, None))]
     )
@@ -115,6 +113,5 @@ def refuse_cut(
     want = " × ".join(f"{np.ceil(w):.0f}" for w in needed)
     raise InputError(
         f"the field of view of {have} mm cuts the head of {head.name}; the smallest that fits is {want} mm: "
-        "use more voxels or larger ones"
-        + (", or give slice_mm to cut it along z on purpose" if whole else "")
+        "use more voxels or larger ones" + (", or give slice_mm to cut it along z on purpose" if whole else "")
     )

@@ -88,9 +88,7 @@ def lesion_centre(
     centre = np.zeros(labels.ndim)
     given = np.asarray(lesion.centre, dtype=np.float64)
     if given.size not in (2, 3) or not np.isfinite(given).all():
-        raise ParameterError(
-            f"lesion centre {lesion.centre} must be a region's name, (x, y) or (x, y, z) in mm"
-        )
+        raise ParameterError(f"lesion centre {lesion.centre} must be a region's name, (x, y) or (x, y, z) in mm")
     centre[: min(given.size, centre.size)] = given[: centre.size]
     index = tuple(int(np.argmin(np.abs(axis - c))) for axis, c in zip(axes, centre, strict=True))
     tissue = regions[int(labels[index])].tissue

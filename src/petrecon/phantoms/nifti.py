@@ -44,14 +44,10 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
-        raise InputError(
-            f"{path}: has {data.ndim} dimensions {data.shape}, a volume has 3; pick one frame first"
-        )
+        raise InputError(f"{path}: has {data.ndim} dimensions {data.shape}, a volume has 3; pick one frame first")
     affine = _checked_affine(path, image.affine)
     if not np.isfinite(data).all():
-        raise InputError(
-            f"{path}: holds NaN or infinite values; replace them (numpy.nan_to_num) and save again"
-        )
+        raise InputError(f"{path}: holds NaN or infinite values; replace them (numpy.nan_to_num) and save again")
     if not data.any():
         raise InputError(f"{path}: every voxel is zero; check that the right file was exported")
     turn = nib.orientations.io_orientation(affine)
@@ -84,9 +80,7 @@ def read_labels(path: Path | str) -> tuple[NDArray[np.int32], NDArray[np.float64
     data, affine = read_canonical(path)
     rounded = np.rint(data) + 0
     if np.abs(data - rounded).max() > 1e-3:
-        raise InputError(
-            f"{path}: holds fractions, a label map holds whole numbers; use load_activity for kBq/mL"
-        )
+        raise InputError(f"{path}: holds fractions, a label map holds whole numbers; use load_activity for kBq/mL")
     if rounded.min() < 0 or rounded.max() > 30000:
         raise InputError(
             f"{path}: labels {rounded.min():.0f} to {rounded.max():.0f} are not within 0–30000; renumber them"
@@ -98,9 +92,7 @@ def read_activity(path: Path | str) -> tuple[NDArray[np.float32], NDArray[np.flo
     """Read an activity map in kBq/mL, none negative; otherwise `InputError`, as `read_canonical`."""
     data, affine = read_canonical(path)
     if data.min() < 0:
-        raise InputError(
-            f"{path}: activity is negative down to {data.min():.3g} kBq/mL; clip it at zero first"
-        )
+        raise InputError(f"{path}: activity is negative down to {data.min():.3g} kBq/mL; clip it at zero first")
     return data.astype(np.float32), affine
 
 

@@ -172,11 +172,7 @@ def _checked(
     shape = tuple(int(n) for n in image_shape)
     if len(shape) != dims or min(shape) < 3:
         raise ParameterError(f"image_shape {shape} must hold {dims} numbers of at least 3 voxels")
-    size = (
-        (float(voxel_size),) * dims
-        if isinstance(voxel_size, (int, float))
-        else tuple(map(float, voxel_size))[:dims]
-    )
+    size = (float(voxel_size),) * dims if isinstance(voxel_size, (int, float)) else tuple(map(float, voxel_size))[:dims]
     if len(size) != dims or not all(0.1 <= s <= 50 for s in size):
         raise ParameterError(f"voxel_size {voxel_size} must hold {dims} lengths between 0.1 and 50 mm")
     ratio = (3 if dims == 2 else 1) if oversample is None else int(oversample)

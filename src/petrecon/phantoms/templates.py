@@ -48,9 +48,7 @@ def _on_grid(labels: NDArray[np.int16], affine: NDArray[np.float64]) -> Labels:
     """Place a 1 mm RAS volume on the working grid, by whole voxels."""
     first = np.rint(affine[:3, 3] - GRID_ORIGIN).astype(int)
     out = np.zeros(GRID_SHAPE, dtype=np.int16)
-    into = tuple(
-        slice(max(f, 0), min(f + n, size)) for f, n, size in zip(first, labels.shape, GRID_SHAPE, strict=True)
-    )
+    into = tuple(slice(max(f, 0), min(f + n, size)) for f, n, size in zip(first, labels.shape, GRID_SHAPE, strict=True))
     source = tuple(slice(s.start - f, s.stop - f) for s, f in zip(into, first, strict=True))
     out[into] = labels[source]
     return out
@@ -60,8 +58,6 @@ def _nearest(atlas: Labels, family: list[int]) -> Labels:
     """Return, for every voxel, the nearest atlas label that belongs to `family`."""
     from scipy import ndimage
 
-    index = ndimage.distance_transform_edt(
-        ~np.isin(atlas, family), return_distances=False, return_indices=True
-    )
+    index = ndimage.distance_transform_edt(~np.isin(atlas, family), return_distances=False, return_indices=True)
     nearest: Labels = atlas[tuple(index)]
     return nearest

@@ -109,9 +109,7 @@ def place_activity(
     for d in range(3):
         n, step = (shape[d], size[d]) if d < len(shape) else (1, 1.0)
         index.append((np.arange(n) - (n - 1) / 2) * step + subject.centre_mm[d] - activity.origin[d] + 6.0)
-    smooth = ndimage.gaussian_filter(
-        values * (body > 0), [0.3 * s if s > 1 else 0.0 for s in (*size, 1.0)[:3]]
-    )
+    smooth = ndimage.gaussian_filter(values * (body > 0), [0.3 * s if s > 1 else 0.0 for s in (*size, 1.0)[:3]])
     image = ndimage.map_coordinates(smooth, np.stack(np.meshgrid(*index, indexing="ij")), order=1)
     image = torch.from_numpy(image.reshape(shape).astype(np.float32))
     return subject, torch.where(subject.labels > 0, image, 0.0)

@@ -43,16 +43,12 @@ class Warp:
         """Map three coordinate arrays of one (broadcast) shape; returns (3, *shape), mm."""
         from scipy import ndimage
 
-        points = np.stack(np.broadcast_arrays(x, y, z)) - self.centre.reshape(
-            3, *[1] * np.broadcast(x, y, z).ndim
-        )
+        points = np.stack(np.broadcast_arrays(x, y, z)) - self.centre.reshape(3, *[1] * np.broadcast(x, y, z).ndim)
         index = points / NODE_MM + (self.nodes.shape[1] - 1) / 2
         out = np.tensordot(self.matrix, points, axes=1)
         for d in range(3):
             if self.nodes[d].any():
-                out[d] += ndimage.map_coordinates(
-                    self.nodes[d], index, order=3, prefilter=False, mode="nearest"
-                )
+                out[d] += ndimage.map_coordinates(self.nodes[d], index, order=3, prefilter=False, mode="nearest")
             out[d] += self.centre[d]
         return out
 

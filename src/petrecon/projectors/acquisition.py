@@ -33,9 +33,7 @@ def attenuation_factors(projector: LinearOperator, mu_per_mm: torch.Tensor) -> t
         For negative or non-finite values, or values too large to be in 1/mm.
     """
     if not bool(torch.isfinite(mu_per_mm).all()) or bool((mu_per_mm < 0).any()):
-        raise InputError(
-            "the attenuation map has negative or non-finite values: give coefficients in 1/mm, >= 0"
-        )
+        raise InputError("the attenuation map has negative or non-finite values: give coefficients in 1/mm, >= 0")
     if mu_per_mm.numel() and float(mu_per_mm.max()) > 0.05:
         raise InputError(
             f"the attenuation map reaches {float(mu_per_mm.max()):.3g} per mm, more than bone (0.017): "
@@ -91,9 +89,7 @@ class AcquisitionModel:
         self.projector = projector
         self.image_shape, self.sinogram_shape = projector.in_shape, shape
         self.attenuation = None if attenuation is None else _expanded("attenuation", attenuation, projector)
-        self.normalisation = (
-            None if normalisation is None else _expanded("normalisation", normalisation, projector)
-        )
+        self.normalisation = None if normalisation is None else _expanded("normalisation", normalisation, projector)
         self.resolution = resolution
         self.scale = _non_negative("scale", torch.as_tensor(scale, dtype=_dtype(scale, projector.dtype)))
         self.background = _expanded("background", 0.0 if background is None else background, projector)
@@ -117,9 +113,7 @@ class AcquisitionModel:
     @cached_property
     def _sensitivity(self) -> torch.Tensor:
         like = self._factors.values
-        ones = torch.ones(
-            *self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device
-        )
+        ones = torch.ones(*self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device)
         return self.linear.adjoint(ones).detach()
 
     def split(self, y: torch.Tensor, n: int) -> list[torch.Tensor]:
@@ -139,9 +133,7 @@ class AcquisitionModel:
         """
         models = []
         for i, geometry in enumerate(self.projector.geometry.subsets(n)):
-            part = make_projector(
-                geometry, self.projector.backend, self.projector.dtype, memory_budget=np.inf
-            )
+            part = make_projector(geometry, self.projector.backend, self.projector.dtype, memory_budget=np.inf)
             shape = self.sinogram_shape
             models.append(
                 AcquisitionModel(

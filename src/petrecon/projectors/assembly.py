@@ -86,9 +86,7 @@ def count_entries(lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     return per_line, per_voxel.sum(axis=0)
 
 
-def assemble(
-    lines: Lines, per_line: np.ndarray, per_voxel: np.ndarray, dtype: np.dtype
-) -> tuple[tuple, tuple]:
+def assemble(lines: Lines, per_line: np.ndarray, per_voxel: np.ndarray, dtype: np.dtype) -> tuple[tuple, tuple]:
     """Return the matrix and its transpose, each as int32 row pointers and column indices, and values.
 
     Both have ascending column indices. Needs 2 · entries · (4 + itemsize) bytes and little more.

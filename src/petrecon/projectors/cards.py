@@ -49,9 +49,7 @@ def check_card(card: Any, label: str) -> None:
         raise CardError(f"scanner card {label!r}, field {field!r}: {what}")
 
     if not isinstance(card, dict):
-        raise CardError(
-            f"scanner card {label!r} is not a list of `field: value` lines: copy one in data/scanners"
-        )
+        raise CardError(f"scanner card {label!r} is not a list of `field: value` lines: copy one in data/scanners")
     _names(card, FIELDS, "", fail)
     for field in _TEXT:
         if not isinstance(card[field], str) or not card[field].strip():

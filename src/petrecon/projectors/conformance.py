@@ -70,15 +70,11 @@ def box_chords(geometry: Geometry, shape: tuple[int, ...]) -> np.ndarray:
     return (leave - enter).clip(0) * np.linalg.norm(step, axis=-1)
 
 
-def chord_error(
-    make: Make, kind: str, dtype: torch.dtype, border: int = 0, n: int = 100_000
-) -> tuple[float, float]:
+def chord_error(make: Make, kind: str, dtype: torch.dtype, border: int = 0, n: int = 100_000) -> tuple[float, float]:
     """Return |mean| and mean absolute chord error [voxel] of a box of ones, with or without a zero border."""
     shape = (48, 40) if kind == "plane" else (32, 28, 24)
     lines = random_lines(n, shape, 2.0, kind)
-    geometry = Geometry(
-        lines.lor_start, lines.lor_end, tuple(s + 2 * border for s in shape), lines.voxel_size
-    )
+    geometry = Geometry(lines.lor_start, lines.lor_end, tuple(s + 2 * border for s in shape), lines.voxel_size)
     box = torch.nn.functional.pad(torch.ones(shape, dtype=dtype), (border,) * 2 * len(shape))
     error = (make(geometry)(box).double().numpy() - box_chords(lines, shape)) / 2.0
     return abs(float(error.mean())), float(np.abs(error).mean())
@@ -124,9 +120,7 @@ def mirror_error(make: Make, dtype: torch.dtype) -> float:
     """Return the relative error of: mirroring image and lines in x changes nothing."""
     geometry = ring_geometry()
     flip = np.array([-1.0, 1.0, 1.0])
-    mirrored = Geometry(
-        geometry.lor_start * flip, geometry.lor_end * flip, geometry.image_shape, geometry.voxel_size
-    )
+    mirrored = Geometry(geometry.lor_start * flip, geometry.lor_end * flip, geometry.image_shape, geometry.voxel_size)
     image = blob(geometry, dtype, (21.0, -9.0))
     before, after = make(geometry)(image), make(mirrored)(image.flip(0))
     return float((after - before).norm() / before.norm())
@@ -157,9 +151,7 @@ def centring_error(make: Make, dtype: torch.dtype, shift: float = 0.0) -> float:
     """Return the relative loss of a one-slice image's integrals when its lines lie `shift` voxels off it."""
     geometry = ring_geometry()
     lift = np.array([0.0, 0.0, shift * geometry.voxel_size[0]])
-    lines = Geometry(
-        geometry.lor_start + lift, geometry.lor_end + lift, geometry.image_shape, geometry.voxel_size
-    )
+    lines = Geometry(geometry.lor_start + lift, geometry.lor_end + lift, geometry.image_shape, geometry.voxel_size)
     thick = Geometry(lines.lor_start, lines.lor_end, (*geometry.image_shape, 3), (*geometry.voxel_size, 3.0))
     image = blob(geometry, dtype)
     one, three = make(lines)(image), make(thick)(image[..., None].expand(*image.shape, 3).contiguous())
@@ -212,9 +204,7 @@ def _checks(make: Make, dtype: torch.dtype) -> list[tuple[str, float, float, str
             where = f"chords of a box, lines {label}" + (", zero border" if border else "")
             value = absolute if kind == "plane" else signed
             what = "mean absolute" if kind == "plane" else "mean"
-            rows.append(
-                (where, value, 0.05, f"voxel, {what} error of 100000 lines; mean absolute {absolute:.3g}")
-            )
+            rows.append((where, value, 0.05, f"voxel, {what} error of 100000 lines; mean absolute {absolute:.3g}"))
     shifted = centring_error(make, dtype, 0.15)
     rows += [
         ("chords of a disc", disc_error(make, dtype), 0.015, "relative, mean absolute error"),
@@ -257,9 +247,7 @@ def run(backends: list[str] | None = None, dtype: torch.dtype = torch.float64) -
     for backend in backends or list(versions):
         working = torch.float32 if backend == "parallelproj" else dtype
 
-        def make(
-            geometry: Geometry, backend: str = backend, working: torch.dtype = working
-        ) -> LinearOperator:
+        def make(geometry: Geometry, backend: str = backend, working: torch.dtype = working) -> LinearOperator:
             return projector(geometry, backend, working)
 
         for name, measured, threshold, note in _checks(make, working):

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_scanner(
-    scanner: Scanner | str, profile: str = "laptop", ax: Axes | None = None, view: int = 0
-) -> Any:
+def draw_scanner(scanner: Scanner | str, profile: str = "laptop", ax: Axes | None = None, view: int = 0) -> Any:
     """Draw one ring of a scanner to scale, in mm: detectors, image grid and lines of one view.
 
     Parameters
@@ -49,5 +47,5 @@ def draw_scanner(
     ax.plot(*box.T, color="#c1502e", lw=1.2, label=f"image, {grid} voxels of {geometry.voxel_size[0]:.3g} mm")
     ax.set(aspect="equal", xlabel="x (mm)", ylabel="y (mm)")
     ax.set_title(f"{scanner.title}: {geometry.sinogram_shape[0]} radial bins × {geometry.views} views")
-    ax.legend(loc="upper right", fontsize="small")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize="small")
     return ax

@@ -35,9 +35,7 @@ class Diagonal(LinearOperator):
         except RuntimeError:
             shape = torch.Size()
         if tuple(shape[len(shape) - len(self.in_shape) :]) != self.in_shape:
-            raise InputError(
-                f"values of shape {tuple(values.shape)} do not broadcast to (..., {self.in_shape})"
-            )
+            raise InputError(f"values of shape {tuple(values.shape)} do not broadcast to (..., {self.in_shape})")
         self.values = values
         self.lead = tuple(shape[: len(shape) - len(self.in_shape)])
 
@@ -59,10 +57,10 @@ class Diagonal(LinearOperator):
 class GaussianResolution(LinearOperator):
     r"""Gaussian resolution model, :math:`G = K_x \otimes K_y (\otimes K_z)`.
 
-    Each :math:`K` is symmetric Toeplitz, :math:`K_{ij} \propto \exp(-4 \ln 2\,((i - j) h / w)^2)`, with
-    voxel size :math:`h` and full width at half maximum :math:`w`, normalised over an unbounded axis: activity near the border blurs out of the
-    image. Symmetric matrices make G its own adjoint, exactly, and small matrix products are faster than
-    convolutions here.
+    Each :math:`K` is symmetric Toeplitz, :math:`K_{ij} \propto \exp(-4 \ln 2\,((i - j) h / w)^2)`, with voxel size
+    :math:`h` and full width at half maximum :math:`w`, normalised over an unbounded axis: activity near the border
+    blurs out of the image. Symmetric matrices make G its own adjoint, exactly, and small matrix products are faster
+    than convolutions here.
 
     Parameters
     ----------
@@ -84,15 +82,11 @@ class GaussianResolution(LinearOperator):
         super().__init__(image_shape, image_shape)
         widths = (float(fwhm_mm),) * len(image_shape) if isinstance(fwhm_mm, int | float) else tuple(fwhm_mm)
         if not len(widths) == len(voxel_size) == len(image_shape):
-            raise InputError(
-                f"fwhm_mm {widths} and voxel_size {voxel_size} need one value per axis of {image_shape}"
-            )
+            raise InputError(f"fwhm_mm {widths} and voxel_size {voxel_size} need one value per axis of {image_shape}")
         if any(not math.isfinite(w) or w < 0 for w in widths):
             raise InputError(f"fwhm_mm {widths} must be finite and not negative")
         self.fwhm_mm = widths
-        self._matrices = [
-            _toeplitz(n, w / h) for n, h, w in zip(image_shape, voxel_size, widths, strict=True)
-        ]
+        self._matrices = [_toeplitz(n, w / h) for n, h, w in zip(image_shape, voxel_size, widths, strict=True)]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         for axis, matrix in enumerate(self._matrices, start=1):

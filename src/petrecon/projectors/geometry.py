@@ -47,15 +47,11 @@ class Geometry:
                 f"end points of lines have shapes {start.shape} and {end.shape}: give both as (..., 3) in mm"
             )
         if not (np.isfinite(start).all() and np.isfinite(end).all()):
-            raise InputError(
-                "some end points of the lines are not finite: remove NaN and infinite coordinates"
-            )
+            raise InputError("some end points of the lines are not finite: remove NaN and infinite coordinates")
         shape = tuple(int(n) for n in self.image_shape)
         size = tuple(float(s) for s in self.voxel_size)
         if len(shape) not in (2, 3) or len(size) != len(shape):
-            raise InputError(
-                f"image_shape {shape} and voxel_size {size} must both have 2 values (x, y) or 3 (x, y, z)"
-            )
+            raise InputError(f"image_shape {shape} and voxel_size {size} must both have 2 values (x, y) or 3 (x, y, z)")
         if min(shape) < 1 or not (np.isfinite(size).all() and min(size) > 0):
             raise InputError(f"image_shape {shape} and voxel_size {size} mm must be positive and finite")
         for name, value in (
@@ -97,9 +93,7 @@ class Geometry:
     def subset(self, views: np.ndarray | list[int] | slice) -> Geometry:
         """Return the geometry of some views only (indices into the second axis of the sinogram)."""
         if len(self.sinogram_shape) < 2:
-            raise InputError(
-                "these lines are a plain list, without views: subsets need a (radial, views) sinogram"
-            )
+            raise InputError("these lines are a plain list, without views: subsets need a (radial, views) sinogram")
         return Geometry(self.lor_start[:, views], self.lor_end[:, views], self.image_shape, self.voxel_size)
 
     def subsets(self, n: int) -> list[Geometry]:
@@ -159,6 +153,4 @@ def check_subsets(n: int, views: int) -> None:
     if n < 1 or views < 1 or views % n:
         valid = [k for k in range(1, views + 1) if views % k == 0]
         near = min(valid, key=lambda k: abs(k - n), default=1)
-        raise InputError(
-            f"{views} views cannot be split into {n} equal subsets: try {near} (or one of {valid})"
-        )
+        raise InputError(f"{views} views cannot be split into {n} equal subsets: try {near} (or one of {valid})")

@@ -85,9 +85,7 @@ class JosephProjector(LinearOperator):
             bordered = self._bordered(batch)
             images = torch.zeros(threads, *bordered.shape, dtype=self.dtype)
             if len(y) == 1:
-                kernels.back_one(
-                    *self._lines, block[0].contiguous().numpy(), images.view(threads, -1).numpy()
-                )
+                kernels.back_one(*self._lines, block[0].contiguous().numpy(), images.view(threads, -1).numpy())
                 out[0] = self._inside(images.sum(0))
             else:
                 lines = block.T.contiguous().numpy()

@@ -90,13 +90,9 @@ class LinearOperator:
 
     def _checked(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         if not isinstance(x, torch.Tensor):
-            raise InputError(
-                f"{type(self).__name__} needs a torch tensor, not {type(x).__name__}: use torch.as_tensor"
-            )
+            raise InputError(f"{type(self).__name__} needs a torch tensor, not {type(x).__name__}: use torch.as_tensor")
         if not x.is_floating_point():
-            raise InputError(
-                f"{type(self).__name__} needs floating-point values, not {x.dtype}: use .float()"
-            )
+            raise InputError(f"{type(self).__name__} needs floating-point values, not {x.dtype}: use .float()")
         if x.ndim < len(shape) or tuple(x.shape[x.ndim - len(shape) :]) != shape:
             raise InputError(
                 f"{type(self).__name__} got shape {tuple(x.shape)}, needs (..., {', '.join(map(str, shape))})"
@@ -148,9 +144,7 @@ class _Composed(LinearOperator):
 
     def __init__(self, outer: LinearOperator, inner: LinearOperator) -> None:
         if inner.out_shape != outer.in_shape:
-            raise InputError(
-                f"cannot compose: the inner gives {inner.out_shape}, the outer needs {outer.in_shape}"
-            )
+            raise InputError(f"cannot compose: the inner gives {inner.out_shape}, the outer needs {outer.in_shape}")
         super().__init__(inner.in_shape, outer.out_shape)
         self._outer, self._inner = outer, inner
 

@@ -30,9 +30,7 @@ def core() -> ModuleType:
             'or use backend="auto"'
         ) from error
     if int(core_version(parallelproj_core).split(".")[0]) < 2:
-        raise MissingError(
-            "parallelproj is older than 2: run `conda install -c conda-forge 'libparallelproj>=2'`"
-        )
+        raise MissingError("parallelproj is older than 2: run `conda install -c conda-forge 'libparallelproj>=2'`")
     return parallelproj_core
 
 

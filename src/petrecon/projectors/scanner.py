@@ -79,9 +79,7 @@ class ScannerProfile:
 
     def detector_positions(self) -> Any:
         """Return the (x, y) positions of one ring's detectors, (detectors, 2) [mm]."""
-        return detector_positions(
-            self.modules, self.crystals_per_module, self.module_width_mm, self.apothem_mm
-        )
+        return detector_positions(self.modules, self.crystals_per_module, self.module_width_mm, self.apothem_mm)
 
     def geometry(self) -> Geometry:
         """Return the lines of response and the image grid."""
