@@ -46,9 +46,9 @@ subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, vox
 #
 # $$\bar y = c\,N L P G\,x + b,$$
 #
-# line integrals $P$ of the activity $x$, blurred by the scanner's resolution $G$, weakened by attenuation $L$, scaled to counts by $c$
+# line integrals $P$ of the activity $x$, blurred by the scanner's resolution $G$, weakened by attenuation $L$, weighted by each line's efficiency $N$, scaled to counts by $c$
 # (which carries the dose and the time), plus a background $b$ of scatter and randoms. What is measured is a Poisson draw, $y \sim \mathrm{Poisson}(\bar y)$. Everything stays
-# in counts: the background is never subtracted, because the difference of two Poisson variables is not Poisson.
+# in counts: the background is never subtracted, because what is left is no longer Poisson and can be negative.
 
 # %% tags=["hide-input"]
 exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
@@ -69,7 +69,7 @@ show(
     fig,
     name="fig-profile-@RUN@",
     caption=f"One view of the sinogram at dose {dose:g}: expected trues, scatter and randoms, and one Poisson draw of their sum.",
-    alt=f"Profiles along one view: trues form a head-shaped hump, scatter a broad low one, randoms are nearly flat. Trues are {100 * parts['trues'] / total:.0f} percent of all prompts, "
+    alt=f"Profiles along one view: expected trues, scatter and randoms and one noisy draw of their sum. Trues are {100 * parts['trues'] / total:.0f} percent of all prompts, "
     f"scatter {100 * parts['scatter'] / total:.0f} and randoms {100 * parts['randoms'] / total:.0f} percent.",
 )
 
@@ -77,7 +77,7 @@ show(
 # ## MLEM
 #
 # Expectation maximisation {cite:p}`sheppvardi1982,langecarson1984` climbs the likelihood with a multiplicative step: project the image, compare with the data,
-# back project the ratio, divide by the sensitivity $s = A^{\mathsf T}1$,
+# back project the ratio, divide by the sensitivity $s = A^{\mathsf T}1$, where $A = c\,NLPG$ is the whole linear model,
 #
 # $$x_j \leftarrow \frac{x_j}{s_j}\Bigl[A^{\mathsf T}\frac{y}{A x + b}\Bigr]_j .$$
 #
@@ -103,20 +103,28 @@ record("best_iteration", best)
 # %% tags=["hide-input"]
 steps = np.arange(1, size["iterations"] + 1)
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.4))
-left.plot(steps[1:], np.maximum(gain, 1e-12), color="C0", alpha=0.4)
-left.set_yscale("log")
+left.plot(steps[1:], gain, color="C0", alpha=0.4)
+left.set_yscale("symlog", linthresh=1e-3)
 left.set(xlabel="iteration", ylabel="gain in log-likelihood (nats)")
 right.plot(steps, error, color="C1", alpha=0.3)
 right.plot(steps, error.mean(1), color="C1", label="mean of realisations")
 right.axvline(best, color="0.5", ls=":", label=f"best: iteration {best}")
 right.set(xlabel="iteration", ylabel="error in the head, RMS (kBq/mL)")
 right.legend()
+mean = error.mean(1)
+lowest, last = mean[best - 1], mean[-1]
+rises = last > 1.01 * lowest
 show(
     fig,
     name="fig-semi-@RUN@",
-    caption=f"MLEM at dose {dose:g}. Left: every iteration raises the likelihood. Right: the error falls, then rises again, because later iterations fit the noise.",
-    alt=f"Left: {trend(steps[1:], gain.mean(1), 'iteration', 'the gain in log-likelihood', 'nats')}, always positive. Right: error against iteration, lowest at iteration {best}; "
-    f"{trend(steps[best - 1 :], error.mean(1)[best - 1 :], 'iteration', 'from there the error', 'kBq/mL') if best < len(steps) else 'it is still falling at the last iteration'}.",
+    caption=f"MLEM at dose {dose:g}. Left: gain in likelihood of every iteration, smallest {gain.min():.2g} nats. Right: the error is least at iteration {best}"
+    + (
+        ", and rises afterwards, because later iterations fit the noise."
+        if rises
+        else "; at this dose the noise has not taken over yet."
+    ),
+    alt=f"Left: the gain in log-likelihood falls from {gain[0].mean():.3g} to {gain[-1].mean():.3g} nats and is {'always' if gain.min() > 0 else 'not always'} positive. Right: the error falls from {mean[0]:.2f} "
+    f"to {lowest:.2f} kBq/mL at iteration {best} and is {last:.2f} kBq/mL at iteration {len(steps)}.",
     dimensionless=["iteration"],
 )
 
@@ -136,8 +144,8 @@ save_array("mlem", shots[best], unit="kBq/mL", voxel_size=geometry.voxel_size)
 show(
     fig,
     name="fig-mlem-@RUN@",
-    caption="The truth, and MLEM stopped early, at its best, and late.",
-    alt=f"Four axial slices: the truth; {few} iterations, too smooth; {best} iterations; and {many} iterations, covered with noise. Errors in the head: "
+    caption="The truth, and MLEM stopped early, where its error is least, and late.",
+    alt=f"Axial slices: the truth and {len(shots)} reconstructions, smooth at {min(shots)} and noisier at {max(shots)} iterations. Errors in the head: "
     + ", ".join(f"{rmse(x, truth, subject.labels > 0):.2f} kBq/mL at {k}" for k, x in shots.items())
     + ".",
 )
@@ -145,9 +153,9 @@ show(
 # %% [markdown]
 # ## Noise and dose
 #
-# The variance of a Poisson count is its mean, so relative noise should fall as the square root of the counts. Randoms spoil this a
-# little: their number grows with the *square* of the dose, so that at high dose a larger part of the counts carries no information.
-# We measure the standard deviation over realisations in white matter, at a fixed iteration, and fit a power law.
+# The variance of a Poisson count is its mean, so noise relative to the activity should fall as the square root of the dose. Two effects pull away from that. Randoms grow with the *square* of the dose:
+# at high dose a larger part of the counts carries no information, which adds noise, but the larger background also slows EM down, and an image that is further from convergence is smoother. And
+# where activity cannot go below zero, noise at the lowest doses is cut off. We measure the standard deviation over realisations in white matter, at a fixed iteration, and fit a power law.
 
 # %% tags=["hide-input"]
 doses = np.array(size["doses"])
@@ -184,7 +192,7 @@ show(
     fig,
     name="fig-dose-@RUN@",
     caption=f"Noise in white matter after {fixed} MLEM iterations, over {len(every)} realisations, against dose.",
-    alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {slope:.2f}, close to minus one half.",
+    alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {slope:.2f} with an interval from {low:.2f} to {high:.2f}.",
 )
 say(
     f"Noise falls as dose to the power **{slope:.2f}** [{low:.2f}, {high:.2f}]; Poisson statistics alone would give −0.5."
@@ -194,7 +202,7 @@ say(
 # ## OSEM: the same, faster
 #
 # A few views already say roughly where to go. Ordered subsets {cite:p}`hudsonlarkin1994` take an EM step with every subset of views in turn: one pass over the data
-# moves the image about as far as as many iterations as there are subsets.
+# moves the image about as far as one iteration per subset would.
 
 # %%
 n, passes = size["subsets"], size["epochs"]

@@ -28,10 +28,12 @@ for name, version in available_backends().items():
 results = pd.DataFrame(conformance.run() + conformance.run(dtype=torch.float32))
 versions = available_backends()
 missing = sorted({"matrix", "joseph", "parallelproj"} - set(versions))
+failed = results[~results["passed"]]
 say(
     f"**{int(results['passed'].sum())} of {len(results)}** checks pass, on "
     + ", ".join(f"{name} ({version})" for name, version in versions.items())
     + "."
+    + (f" Failing: {'; '.join(sorted(set(failed['backend'] + ', ' + failed['property'])))}." if len(failed) else "")
     + (f" Not installed where this page was made: {', '.join(missing)}." if missing else "")
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +16,14 @@ PROFILES = click.Choice(["quick", "laptop", "paper"])
 class _Commands(click.Group):
     """Commands whose errors are one line: a user's mistake exits 2, a notebook that fails exits 1."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:  # the help is shown
+            return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _say(ctx, error)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -26,6 +34,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _say(ctx, error)
         except PetreconError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(1 if isinstance(error, RunFailed) else 2)
@@ -41,17 +51,24 @@ class _Commands(click.Group):
             ctx.exit(130)
 
 
+def _say(ctx: click.Context, error: click.UsageError) -> NoReturn:
+    """Tell what is wrong with the words of a command in one line, and exit 2."""
+    told = " ".join(error.format_message().split())
+    click.echo(f"error: {told[:1].lower()}{told[1:]}", err=True)
+    ctx.exit(2)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="petrecon", message="petrecon %(version)s")
 def main() -> None:
-    r"""Run the compendium's notebooks, check what they made, and build the book.
+    """Run the compendium's notebooks, check what they made, and build the book.
 
     \b
     petrecon doctor                                  is everything here, and what is missing
     petrecon list                                    the notebooks and what each costs
     petrecon run 03 --scanner hrrt --dose 0.25       one notebook, with other parameters
     petrecon reproduce --profile quick               everything, then the book
-    """
+    """  # noqa: D301
 
 
 @main.command("list")
@@ -77,7 +94,7 @@ def list_command(as_json: bool, profile: str) -> None:
 @click.option("--wait", is_flag=True, help="Wait when another process is writing the same page.")
 @click.option("--help-parameters", is_flag=True, help="Show what this notebook takes.")
 def run(words: tuple[str, ...], force: bool, quiet: bool, wait: bool, help_parameters: bool) -> None:
-    r"""Run one notebook: check its parameters, execute it, and keep its pages and numbers in book/runs.
+    """Run one notebook: check its parameters, execute it, and keep its pages and numbers in book/runs.
 
     NOTEBOOK is a number, a name, or its beginning. Any parameter of the notebook is an option; --profile
     (quick, laptop or paper) always is. Nothing is executed when nothing changed since the last run.
@@ -86,7 +103,7 @@ def run(words: tuple[str, ...], force: bool, quiet: bool, wait: bool, help_param
     petrecon run 03
     petrecon run 03 --scanner hrrt --dose 0.25 --profile laptop
     petrecon run 03 --anatomy my_labels.nii.gz --seed 7 --force
-    """
+    """  # noqa: D301
     notebook, given = _parse(words)
     if help_parameters:
         from petrecon.compendium.listing import parameters_text
@@ -159,7 +176,7 @@ def pairs(check: bool) -> None:
 @click.option("--only", metavar="NOTEBOOK", help="One notebook, and the runs it needs.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at a time.")
 def reproduce(profile: str, only: str | None, workers: int) -> None:
-    r"""Make every run that is stale or missing, then the ledger, then the book.
+    """Make every run that is stale or missing, then the ledger, then the book.
 
     Finished runs are kept: started again, it goes on where it stopped. A run that fails does not stop those
     that do not need it; the command then exits 1.
@@ -167,7 +184,7 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
     \b
     petrecon reproduce
     petrecon reproduce --profile laptop --only 03
-    """
+    """  # noqa: D301
     from petrecon.compendium.reproduce import reproduce as all_runs
 
     all_runs(profile, only, workers)
@@ -189,12 +206,11 @@ def book(profile: str) -> None:
 @click.argument("second", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", type=click.Path(file_okay=False), help="Folder for difference maps; beside SECOND by default.")
 def compare(first: str, second: str, out: str | None) -> None:
-    r"""Compare two executed notebooks: parameters, numbers (with intervals), and images both kept.
+    """Compare two executed notebooks: parameters, numbers (with intervals), and images both kept.
 
     \b
-    petrecon compare book/runs/laptop/03_counts__hrrt__dose1.ipynb
-    book/runs/quick/03_counts__hrrt__dose1.ipynb
-    """
+    petrecon compare book/runs/{laptop,quick}/03_counts__hrrt__dose1.ipynb
+    """  # noqa: D301
     from pathlib import Path
 
     from petrecon.compendium.compare import compare_runs

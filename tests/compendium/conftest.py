@@ -121,7 +121,7 @@ parts:
     chapters:
       - file: chapters/02_pictures
         sections:
-          - gallery
+          - gallery/01_toy
       - file: chapters/01_toy
   - caption: Evidence
     chapters:

@@ -21,7 +21,7 @@ def test_the_book_is_built_and_a_failed_build_leaves_it(booked: Path):
     for part in ("Fig. 1", "Table 1", 'alt="PSNR rises from 4 dB', "This page’s run", "Receipt of this page"):
         assert part in chapter, part
     assert "Not run yet" in (index.parent / "chapters" / "01_toy.html").read_text(encoding="utf-8")
-    assert (index.parent / "gallery" / "biograph-mmr-dose1.html").is_file()
+    assert (index.parent / "gallery" / "01_toy-biograph-mmr-dose1.html").is_file()
     home = index.read_text(encoding="utf-8")
     assert "_images/02_pictures-line.png" in home
     assert "Fig. 1" in home, "a reference from prose to a figure of a notebook"
@@ -36,7 +36,7 @@ def test_assembly(booked: Path, tmp_path: Path):
     source = assemble("quick", tmp_path / "source")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
     first = toc["parts"][0]["chapters"][0]
-    assert first["sections"] == [{"file": "gallery/biograph-mmr-dose1", "title": "biograph-mmr, dose 1"}]
+    assert first["sections"] == [{"file": "gallery/01_toy-biograph-mmr-dose1", "title": "biograph-mmr, dose 1"}]
     assert (source / "chapters" / "02_pictures.ipynb").is_file()
     stub = (source / "chapters" / "01_toy.md").read_text(encoding="utf-8")
     assert stub.startswith("# A toy notebook")
@@ -83,9 +83,20 @@ def test_two_pages_with_one_label_are_refused(booked: Path, tmp_path: Path):
         assemble("quick", tmp_path / "source")
 
 
-def test_a_broken_notebook_is_named_with_its_cure(booked: Path, tmp_path: Path):
-    (booked / "book" / "runs" / "quick" / "02_pictures.ipynb").write_text("{", encoding="utf-8")
-    with pytest.raises(
-        MissingError, match=r"cannot be read .*: run `petrecon run 02_pictures --profile quick --force`"
-    ):
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"nbformat": 4}'])
+def test_a_broken_notebook_is_named_with_its_cure(booked: Path, tmp_path: Path, content):
+    (booked / "book" / "runs" / "quick" / "02_pictures.ipynb").write_text(content, encoding="utf-8")
+    cure = r"02_pictures.ipynb cannot be read .*: run `petrecon run 02_pictures --profile quick --force`"
+    with pytest.raises(MissingError, match=cure) as caught:
         assemble("quick", tmp_path / "source")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_figure_in_prose_says_when_it_is_stale(booked: Path, tmp_path: Path):
+    assert "This figure is" not in (assemble("quick", tmp_path / "a") / "index.md").read_text(encoding="utf-8")
+    source = booked / "notebooks" / "02_pictures.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8")
+    text = (assemble("quick", tmp_path / "b") / "index.md").read_text(encoding="utf-8")
+    assert "```{image}" in text
+    assert "This figure is stale." in text
+    assert "* source changed" in text

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from petrecon.cli import main
 from petrecon.compendium import runner
+from petrecon.compendium.runs import plan
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def petrecon():
         (["run", "01", "--dose", "ten"], "error: dose takes a number, got 'ten'"),
         (
             ["run", "01", "--dose=10"],
-            "error: dose is a fraction of the scanner's reference exam in (0, 4], got 10",
+            "error: dose is a fraction of the scanner's reference exam in [0.001, 4], got 10",
         ),
         (["run", "01", "--dose", "nan"], "error: dose must be finite, got nan"),
         (["run", "01", "--dose"], "error: --dose needs a value"),
@@ -36,15 +37,29 @@ def petrecon():
         (["run"], "error: name one notebook to run: got none"),
         (["run", "01", "02"], "error: name one notebook to run: got 01, 02"),
         (["rnu"], "there is no command 'rnu'. Did you mean 'run'?"),
+        (["run", "²"], "error: there is no notebook '²'"),
+        (["run", "01", "--scanner", "bad.yaml"], "error: scanner card 'bad', field 'a': is unknown"),
+        (["run", "01", "--scanner", "torn.yaml"], "torn.yaml is not valid YAML"),
+        (["run", "03", "--anatomy", "torn.nii.gz"], "torn.nii.gz: not a readable NIfTI file"),
         (["reproduce"], "error: data/runs.yml is missing"),
+        (["--nothing"], "error: no such option"),
+        (["book", "--profile", "huge"], "error: invalid value for '--profile': 'huge' is not one of"),
+        (["compare"], "error: missing argument 'FIRST'"),
     ],
 )
 def test_a_mistake_is_one_line_and_starts_nothing(petrecon, project: Path, monkeypatch, words, message):
     monkeypatch.setattr(runner, "execute", lambda *args: pytest.fail("a kernel was started"))
+    monkeypatch.chdir(project)
+    (project / "bad.yaml").write_text("a: 1\n", encoding="utf-8")
+    (project / "torn.yaml").write_text("{", encoding="utf-8")
+    (project / "torn.nii.gz").write_bytes(b"\x1f\x8b\x08")
+    head = '# %% tags=["parameters"]\nanatomy: str = "mni152"\n'
+    (project / "notebooks" / "03_head.py").write_text(head, encoding="utf-8")
     result = petrecon(*words)
     assert result.exit_code == 2
     assert message in result.stderr
-    assert "Traceback" not in result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
     assert not (project / "book" / "runs").exists()
 
 
@@ -77,7 +92,7 @@ def test_list_json_is_the_run_matrix(petrecon, made: Path):
 
 def test_help_parameters(petrecon, project):
     text = petrecon("run", "01", "--help-parameters").stdout
-    assert "--dose 1.0   a fraction of the scanner's reference exam\n      in (0, 4]" in text
+    assert "--dose 1.0   a fraction of the scanner's reference exam\n      in [0.001, 4]" in text
     assert "one of biograph-mmr, gemini, hrrt" in text
 
 
@@ -112,6 +127,63 @@ def test_every_command_explains_itself(petrecon, command):
     result = petrecon(command, "--help")
     assert result.exit_code == 0
     assert len(result.stdout) > 150
+    assert "\\b" not in result.stdout
+
+
+def test_the_overview_keeps_its_lines(petrecon):
+    told = petrecon("--help").stdout
+    assert "\\b" not in told
+    assert "\n  petrecon doctor      " in told
+    assert petrecon().stderr.startswith("Usage:"), "without a command, the help"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        (
+            "from petrecon.errors import CardError; raise CardError('card x, field y:\\n  wrong')",
+            2,
+            "card x, field y: wrong",
+        ),
+        ("raise OSError(28, 'No space left on device', 'a.npz')", 2, "cannot write a.npz: the disk is full"),
+        ("import os; os.kill(os.getpid(), 9)", 1, "05_ends stopped: the kernel died, perhaps out of memory"),
+    ],
+)
+def test_what_a_kernel_tells_is_one_line(petrecon, project: Path, line, code, told):
+    (project / "notebooks" / "05_ends.py").write_text(f"# %%\n{line}\n", encoding="utf-8")
+    result = petrecon("run", "05", "--quiet")
+    assert result.exit_code == code
+    assert result.stderr.startswith(f"error: {told}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["book"], ["compare", "A", "A"], ["reproduce"], ["list"]])
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("numbers", b'{"psnr": {"val'), ("numbers", None), ("arrays", b""), ("receipt", b'{"schema": 1}')],
+)
+def test_a_broken_file_is_named_with_its_cure(petrecon, booked: Path, monkeypatch, words, kind, content):
+    """Where the file is read: one line, no traceback; where it is only listed, a line that says so."""
+    from petrecon.compendium import book, reproduce
+
+    run = plan("01", {})
+    claim = "{id: foundations/a, paper: foundations, statement: s, rule: {kind: less, than: 1}, "
+    claim += "computed_by: {notebook: 01_toy, key: psnr}}"
+    (booked / "data" / "claims.yml").write_text(f"- {claim}\n", encoding="utf-8")
+    monkeypatch.setattr(book, "build", lambda profile: "index.html")
+    monkeypatch.setattr(reproduce, "make_all", lambda entries, workers: [])
+    path = run.path(kind)
+    path.unlink() if content is None else path.write_bytes(content)
+    result = petrecon(*(str(run.path("notebook")) if word == "A" else word for word in words))
+    if words == ["list"]:
+        assert result.exit_code == 0
+        assert f"corrupted: {path.name}" in result.stdout
+        assert f"run `{run.command} --force`" in result.stdout
+    elif kind != "arrays" or words[0] == "compare":
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: {path}")
+        assert result.stderr.count("\n") == 1
+        assert run.command in result.stderr or (words[0], kind) == ("compare", "receipt")
 
 
 def test_help_imports_nothing_heavy():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from petrecon.compendium.matrix import matrix
+from petrecon.compendium.runs import plan
 from petrecon.errors import CardError
 
 
@@ -49,6 +51,24 @@ def test_names_of_runs(notebooks):
     assert row.run.label == "biograph-mmr-dose0-25-seed-7"
     assert row.run.command == "petrecon run 01_toy --profile paper --scanner biograph-mmr --dose 0.25 --seed 7"
     assert row.run.path("numbers") == notebooks / "book/runs/paper/01_toy__biograph-mmr__dose0.25__seed-7.numbers.json"
+
+
+def test_files_of_one_name_are_different_runs(project, tmp_path):
+    """By content, not by folder; and a file of one's own is not the card of that name."""
+    cards = [tmp_path / folder / "biograph-mmr.yaml" for folder in "abc"]
+    for card, text in zip(cards, ("x: 1\n", "x: 2\n", "x: 1\n"), strict=True):
+        card.parent.mkdir()
+        card.write_text(text, encoding="utf-8")
+    stems = [plan("01", {"scanner": str(card)}).stem for card in cards]
+    assert re.fullmatch(r"01_toy__biograph-mmr-[0-9a-f]{6}__dose1", stems[0])
+    assert stems[0] == stems[2] != stems[1]
+    assert plan("01", {}).stem == "01_toy__biograph-mmr__dose1"
+    (project / "perm.nii.gz").write_bytes(b"1")
+    head = '# %% tags=["parameters"]\nanatomy: str = "mni152"\n'
+    (project / "notebooks" / "03_head.py").write_text(head, encoding="utf-8")
+    run = plan("03", {"anatomy": str(project / "perm.nii.gz")})
+    assert re.fullmatch(r"03_head__anatomy-perm-[0-9a-f]{6}", run.stem)
+    assert run.command == "petrecon run 03_head --profile quick --anatomy perm.nii.gz"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def shown(made):
 def test_the_figure_carries_caption_label_and_words(shown):
     (cell,) = [c for c in shown.cells if "mystnb" in c.metadata]
     assert cell.metadata["mystnb"]["figure"] == {"name": "fig-line", "caption": "A *line*."}
-    assert cell.metadata["mystnb"]["image"] == {"alt": "PSNR rises from 4 dB at 1 to 6 dB at 3 iterations"}
+    assert cell.metadata["mystnb"]["image"] == {"alt": "PSNR rises from 4 dB at 1 to 6 dB at 3 (iterations)"}
     assert cell.metadata["tags"] == ["remove-input"]
     assert list(cell.outputs[0].data) == ["image/png"]
 
@@ -38,6 +38,7 @@ def test_card_below_the_title_receipt_at_the_end_and_one_parameters_cell(shown):
     assert sources[0] == "# Pictures and tables"
     assert "This page's run" in sources[1]
     assert "petrecon run 02_pictures --profile quick" in sources[1]
+    assert "`source .venv/bin/activate` first, or `make run NOTEBOOK=02 …`" in sources[1]
     assert "Receipt of this page" in sources[-1]
     assert "module petrecon.compendium.figures" in sources[-1].replace("\\", "")
     tags = [t for c in shown.cells for t in c.metadata.get("tags", [])]
@@ -62,6 +63,25 @@ def test_injected_values_stand_in_the_declared_cell():
         _with_values(declared, injected)
         == "scanner: str = 'hrrt'  # a card\ndose: float = 0.25  # é, fraction\nseed: int = 0"
     )
+
+
+def test_the_folder_of_a_users_file_is_not_on_the_page(made, tmp_path):
+    """The card lies outside the project: its name is shown, in the parameters cell, the card and the receipt."""
+    card = tmp_path / "secret" / "mine.yaml"
+    card.parent.mkdir()
+    card.write_text("title: mine\n", encoding="utf-8")
+    own, given = plan("01", {}), plan("01", {"scanner": str(card)})
+    assert given.command == "petrecon run 01_toy --profile quick --scanner mine.yaml --dose 1"
+    assert given.fill("@SCANNER@") == "mine.yaml"
+    text = own.path("notebook").read_text(encoding="utf-8").replace("seed = 0", f'scanner = \\"{card}\\"')
+    given.path("notebook").write_text(text, encoding="utf-8")
+    receipt = {**read_receipt(own.path("receipt")), "parameters": dict(given.parameters), "command": given.command}
+    receipt["inputs"] = {f"file {card}": "0" * 64}
+    cells = page(given, receipt, Status("stale", (f"file {card} changed",))).cells
+    shown = "\n".join(cell.source for cell in cells)
+    assert "scanner: str = 'mine.yaml'  # a card" in shown
+    assert "* file mine.yaml changed" in shown
+    assert "secret" not in shown
 
 
 def _figure(name):

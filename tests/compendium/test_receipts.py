@@ -79,10 +79,16 @@ def test_a_change_of_source_card_or_sizes_is_named(made: Path):
         ("receipt", "{", "is not a receipt"),
         ("receipt", "[]", "is not a receipt"),
         ("receipt", '{"schema": 99}', "is not a receipt"),
+        ("receipt", "no duration_s", "is not a receipt"),
+        ("receipt", "no also_read", "is not a receipt"),
     ],
 )
 def test_changed_outputs_and_broken_receipts_are_corrupted(made: Path, kind, content, said):
     run = plan("01", {})
+    if content and content.startswith("no "):
+        receipt = json.loads(run.path(kind).read_text(encoding="utf-8"))
+        del receipt[content.removeprefix("no ")]
+        content = json.dumps(receipt)
     if content is None:
         run.path(kind).unlink()
     else:
@@ -91,6 +97,15 @@ def test_changed_outputs_and_broken_receipts_are_corrupted(made: Path, kind, con
     assert state.state == "corrupted"
     assert said in str(state)
     assert [s.state for _, stem, s in verify() if stem == run.stem] == ["corrupted"]
+
+
+def test_other_parameters_are_stale(made: Path):
+    """The same name, source and inputs, made with another seed."""
+    run = plan("01", {})
+    receipt = json.loads(run.path("receipt").read_text(encoding="utf-8"))
+    receipt["parameters"]["seed"] = 1
+    run.path("receipt").write_text(json.dumps(receipt), encoding="utf-8")
+    assert str(status(run)) == "stale: because parameters changed"
 
 
 def test_missing_orphaned_and_unplannable_runs(made: Path):

@@ -9,6 +9,7 @@ import pytest
 
 from petrecon.compendium import load_array, load_numbers
 from petrecon.compendium.results import bootstrap, finish, record, record_backend, save_array, uses
+from petrecon.compendium.runs import plan
 from petrecon.errors import InputError, MissingError
 
 
@@ -113,3 +114,23 @@ def test_numbers_of_another_run(made):
         load_array("pictur", "01")
     with pytest.raises(MissingError, match="run `petrecon run 01_toy --profile quick --scanner hrrt --dose 1` first"):
         load_numbers("01", scanner="hrrt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("numbers", b"{"),
+        ("numbers", b"[1]"),
+        ("numbers", b'{"a": {}}'),
+        ("arrays", b""),
+        ("arrays", b"PK\x03\x04 torn"),
+    ],
+)
+def test_broken_files_of_another_run_are_named_with_their_cure(stem, kind, content):
+    run = plan("01", {})
+    run.path(kind).parent.mkdir(parents=True, exist_ok=True)
+    run.path(kind).write_bytes(content)
+    with pytest.raises(MissingError, match="cannot be read") as caught:
+        load_numbers("01") if kind == "numbers" else load_array("picture", "01")
+    assert str(run.path(kind)) in str(caught.value)
+    assert f"run `{run.command} --force`" in str(caught.value)

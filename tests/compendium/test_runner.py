@@ -100,6 +100,19 @@ def test_a_full_or_read_only_disk_leaves_nothing_half_written(made: Path, monkey
     assert _bytes(made / "book" / "runs" / "quick") == before
 
 
+@pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")])
+def test_a_disk_that_takes_nothing_is_noticed_first(made: Path, monkeypatch, code, cure):
+    from petrecon.compendium import runner
+
+    def fails(self, content):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(runner, "execute", lambda *args: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(Path, "write_bytes", fails)
+    with pytest.raises(MissingError, match=f"cannot write {runs_dir('quick')}: {cure}"):
+        make(plan("01", {}), force=True)
+
+
 def _copy_outputs(run, folder: Path) -> dict:
     (folder / run.profile).mkdir()
     for kind in ("notebook", "numbers", "arrays", "receipt"):

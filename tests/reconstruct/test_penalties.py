@@ -67,3 +67,17 @@ def test_unknown_penalty_and_negative_strength_are_refused():
         penalty_by_name("rpd", 1.0)
     with pytest.raises(ParameterError, match="strength"):
         penalty_by_name("tv", -1.0)
+
+
+@pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf"), "a"])
+@pytest.mark.parametrize("kind", ALL)
+def test_a_strength_that_is_not_a_number_from_zero_up_is_refused(kind, strength):
+    with pytest.raises(ParameterError, match="strength of a penalty"):
+        kind(strength)
+
+
+def test_shape_parameters_are_checked_too():
+    with pytest.raises(ParameterError, match="gamma"):
+        RelativeDifference(1.0, gamma=-1.0)
+    with pytest.raises(ParameterError, match="above 0"):
+        SmoothedTV(1.0, epsilon=0.0)

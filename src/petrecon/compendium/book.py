@@ -17,9 +17,10 @@ from petrecon.compendium.check_html import check_html
 from petrecon.compendium.generated import data_page, ledger_page, scanners_page
 from petrecon.compendium.locks import locked
 from petrecon.compendium.matrix import Entry, matrix
-from petrecon.compendium.pages import figures, page, stub
-from petrecon.compendium.receipts import read_receipt, status
-from petrecon.compendium.runs import Run, plan
+from petrecon.compendium.pages import figures, page, stale, stub
+from petrecon.compendium.reading import read_notebook, reading
+from petrecon.compendium.receipts import receipt_of, status
+from petrecon.compendium.runs import Run, plan, shown
 from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir
 
@@ -74,7 +75,11 @@ def assemble(profile: str, target: Path) -> Path:
     contents = yaml.safe_load((book_dir() / "_toc.yml").read_text(encoding="utf-8"))
     gallery = [entry for entry in entries if entry.page == "gallery"]
     places = {_gallery_place(entry.run): entry.run for entry in gallery}
-    contents = _expand(contents, [{"file": place, "title": _short_title(run)} for place, run in places.items()])
+    pages: dict[str, list[dict[str, str]]] = {}
+    for place, run in places.items():
+        for marker in ("gallery", f"gallery/{run.notebook}"):
+            pages.setdefault(marker, []).append({"file": place, "title": _short_title(run)})
+    contents = _expand(contents, pages)
     for name in _files(contents):
         if name.startswith("chapters/"):
             places[name] = _chapter(name.removeprefix("chapters/"), profile, entries)
@@ -95,14 +100,12 @@ def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> No
 
     path = target / place
     path.parent.mkdir(parents=True, exist_ok=True)
-    receipt = read_receipt(run.path("receipt"))
-    if receipt is None or not run.path("notebook").is_file():
+    receipt = receipt_of(run)
+    if receipt is None:
         path.with_name(path.name + ".md").write_text(stub(run), encoding="utf-8")
         return
-    try:
+    with reading(run.path("notebook"), run.command):
         notebook = page(run, receipt, status(run))
-    except (ValueError, KeyError, SyntaxError) as error:
-        raise MissingError(f"{run.path('notebook')} cannot be read ({error}): run `{run.command} --force`") from None
     for cell in notebook.cells:
         name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
         if name and names.setdefault(name, place) != place:
@@ -124,21 +127,22 @@ def _write_generated(target: Path, profile: str, pages: dict[str, str]) -> None:
 
 def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry]) -> None:
     """Replace lines `@FIGURE:notebook/name@` by that figure of the notebook's run, or by a note."""
-    import nbformat
 
     def figure(found: re.Match[str]) -> str:
         run = _chapter(found[1], profile, entries)
-        if read_receipt(run.path("receipt")) is None or not run.path("notebook").is_file():
+        if receipt_of(run) is None:
             return f":::{{note}}\nA figure belongs here; `{run.command}` makes it.\n:::"
-        shown = {told["name"]: told for told in figures(nbformat.read(run.path("notebook"), as_version=4))}
-        told = shown.get(found[2]) or shown.get(f"fig-{found[2]}")
-        if told is None:
-            raise CardError(f"{path.name}: {run.notebook} shows no figure {found[2]!r}.{did_you_mean(found[2], shown)}")
+        with reading(run.path("notebook"), run.command):
+            told = {f["name"]: f for f in figures(read_notebook(run.path("notebook"), run.command))}
+        own = told.get(found[2]) or told.get(f"fig-{found[2]}")
+        if own is None:
+            raise CardError(f"{path.name}: {run.notebook} shows no figure {found[2]!r}.{did_you_mean(found[2], told)}")
         picture = target / "_figures" / f"{run.notebook}-{found[2]}.png"
         picture.parent.mkdir(exist_ok=True)
-        picture.write_bytes(base64.b64decode(told["png"]))
+        picture.write_bytes(base64.b64decode(own["png"]))
         way = Path(os.path.relpath(picture, path.parent)).as_posix()
-        return f"```{{image}} {way}\n:alt: {' '.join(told['alt'].split())}\n```\n\n{told['caption']}"
+        image = f"```{{image}} {way}\n:alt: {' '.join(own['alt'].split())}\n```\n\n{own['caption']}"
+        return "\n\n".join([image, *filter(None, [stale(status(run), run, "figure")])])
 
     text = path.read_text(encoding="utf-8")
     if _FIGURE.search(text):
@@ -157,24 +161,32 @@ def _chapter(notebook: str, profile: str, entries: list[Entry]) -> Run:
 
 
 def _gallery_place(run: Run) -> str:
-    return f"gallery/{run.label}"
+    return f"gallery/{run.notebook}-{run.label}"
 
 
 def _short_title(run: Run) -> str:
     words = [
-        f"dose {value:g}" if name == "dose" else f"{value}" for name, value in run.given().items() if name != "profile"
+        f"dose {value:g}" if name == "dose" else shown(value)
+        for name, value in run.given().items()
+        if name != "profile"
     ]
     return ", ".join(words) or run.notebook
 
 
-def _expand(part: Any, gallery: list[dict[str, str]]) -> Any:
-    """Return the table of contents with the entry `gallery` replaced by the gallery's pages."""
+def _expand(part: Any, gallery: dict[str, list[dict[str, str]]]) -> Any:
+    """Replace `gallery`, or `gallery/<notebook>`, in the table of contents by those pages."""
     if isinstance(part, list):
-        return [new for item in part for new in (gallery if item == "gallery" else [_expand(item, gallery)])]
+        return [
+            new for item in part for new in (gallery.get(item, []) if _is_gallery(item) else [_expand(item, gallery)])
+        ]
     if isinstance(part, dict):
         expanded = {name: _expand(value, gallery) for name, value in part.items()}
         return {name: value for name, value in expanded.items() if value != []}
     return part
+
+
+def _is_gallery(item: Any) -> bool:
+    return isinstance(item, str) and (item == "gallery" or item.startswith("gallery/"))
 
 
 def _files(part: Any) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from petrecon.compendium.reading import read_arrays, read_numbers
 from petrecon.compendium.receipts import read_receipt
 from petrecon.compendium.results import bootstrap
 from petrecon.errors import InputError
@@ -27,6 +28,8 @@ def compare_runs(first: Path, second: Path, out: Path | None = None) -> str:
     ------
     InputError
         If either is not a run of this project: it has no receipt beside it.
+    MissingError
+        If numbers or arrays of either are gone or broken; the message names the command that makes them.
     """
     runs = [_load(first), _load(second)]
     lines = [f"A: {first}", f"B: {second}", ""]
@@ -49,14 +52,18 @@ def _stem(path: Path) -> str:
 
 def _load(path: Path) -> dict[str, Any]:
     beside = path.parent / _stem(path)
-    receipt = read_receipt(beside.with_name(beside.name + ".receipt.json"))
+    told = beside.with_name(beside.name + ".receipt.json")
+    receipt = read_receipt(told)
+    if receipt is None and told.exists():
+        raise InputError(f"{told} is not a receipt: make the run again (`petrecon list --json` has its command)")
     if receipt is None:
         raise InputError(f"{path} has no receipt beside it: give a notebook from book/runs")
     numbers, arrays = (beside.with_name(beside.name + ending) for ending in (".numbers.json", ".arrays.npz"))
+    kept = {kind for kind, file in (("numbers", numbers), ("arrays", arrays)) if file.exists()} | {*receipt["outputs"]}
     return {
         "receipt": receipt,
-        "numbers": json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {},
-        "arrays": dict(np.load(arrays)) if arrays.is_file() else {},
+        "numbers": read_numbers(numbers, receipt["command"]) if "numbers" in kept else {},
+        "arrays": read_arrays(arrays, receipt["command"]) if "arrays" in kept else {},
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 
 _CURES = {
     errno.ENOSPC: "the disk is full: free some space (the .cache folder may be deleted)",
@@ -18,3 +20,11 @@ def cure_of(error: OSError) -> str | None:
     cure = _CURES.get(error.errno or 0)
     place = error.filename2 or error.filename
     return cure and f"cannot write{f' {place}' if place else ''}: {cure}"
+
+
+def error_in(text: str) -> OSError | None:
+    """Return the error of a full or read-only disk that a kernel told as text, or None when it told another."""
+    found = re.match(r"\[Errno (\d+)\] [^:]*(?:: '(.*)')?", text)
+    if not found or int(found[1]) not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return None
+    return OSError(int(found[1]), os.strerror(int(found[1])), found[2])

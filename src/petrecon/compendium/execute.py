@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from petrecon import errors
+from petrecon.compendium.disk import error_in
 from petrecon.compendium.parameters import declared
 from petrecon.compendium.runs import Run
 from petrecon.compendium.sources import Source
-from petrecon.errors import RunFailed
+from petrecon.errors import PetreconError, RunFailed
 from petrecon.paths import root
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
@@ -51,11 +53,16 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
 
     Raises
     ------
+    PetreconError
+        Of its own kind, in one line, if a cell raises one.
+    OSError
+        If the disk is full or read-only.
     RunFailed
-        If a cell raises; the message ends with its traceback.
+        If a cell raises anything else, and the message ends with its traceback; or if the kernel dies.
     """
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -88,12 +95,27 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
             kernel_manager_class=_kernel_manager({"PETRECON_RUN": str(stem), **_environment()}),
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
         )
+    except DeadKernelError:
+        why = "the kernel died, perhaps out of memory; run it again or choose a smaller profile"
+        raise RunFailed(f"{run.notebook} stopped: {why}") from None
     except PapermillExecutionError as error:
-        trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-        where = f"{run.notebook}, code cell {error.exec_count}: {error.ename}: {error.evalue}"
-        raise RunFailed(f"{where}\n{trace}") from None
+        raise _mendable(error.ename, error.evalue) or _failed(run, error) from None
     done.cells = [cell for cell in done.cells if cell.id != "finish"]
     return clean(done)
+
+
+def _mendable(name: str, told: str) -> Exception | None:
+    """Return the error of a kernel as the user's to mend: of petrecon, or of the disk; None when it is neither."""
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, PetreconError):
+        return kind(" ".join(told.split()))
+    return error_in(told) if name == "OSError" else None
+
+
+def _failed(run: Run, error: Any) -> RunFailed:
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    where = f"{run.notebook}, code cell {error.exec_count}: {error.ename}: {error.evalue}"
+    return RunFailed(f"{where}\n{trace}")
 
 
 def clean(notebook: Any) -> Any:
@@ -118,6 +140,16 @@ def _without_addresses(output: Any) -> None:
             output["data"][kind] = _ADDRESS.sub("0x…", output["data"][kind])
 
 
+# glibc gives large freed blocks back to the system at once, and every new tensor then costs page faults: on a virtual
+# machine 15 times the arithmetic of an elementwise product. Keeping them costs nothing but the peak memory used anyway.
+# And threads that wait should sleep: when runs share the cores, waiting by spinning takes the time others need.
+CONSIDERATE = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "OMP_WAIT_POLICY": "passive",
+}
+
+
 def _environment() -> dict[str, str]:
     """Return the environment of the kernel: no progress bars, pictures inline, this checkout's petrecon."""
     import petrecon
@@ -130,6 +162,7 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONHASHSEED": "0",
         "TQDM_DISABLE": "1",
+        **CONSIDERATE,
     }
 
 

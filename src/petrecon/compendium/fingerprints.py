@@ -6,28 +6,16 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from petrecon.compendium.hashes import file_hash
 from petrecon.compendium.imports import modules_used, parse
 from petrecon.compendium.profiles import profile_sizes
 from petrecon.compendium.runs import Run
 from petrecon.paths import data_dir, root
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
-    stat = path.stat()
-    return _file_hash(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=2048)
-def _file_hash(path: Path, _time: int, _size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def data_hash(path: Path) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from petrecon.compendium.claims import PROFILES, Claim, claims, verdict
-from petrecon.compendium.receipts import read_receipt, status
+from petrecon.compendium.reading import read_numbers
+from petrecon.compendium.receipts import receipt_of, status
 from petrecon.compendium.results import write_json
 from petrecon.compendium.runs import Run, plan
 from petrecon.errors import CardError, PetreconError, did_you_mean
@@ -21,6 +21,13 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     A value is `{value, interval, unit, verdict, run, state, command, note}`; the verdict is `holds`, `fails`,
     `undecided` or `not run yet`; `indicative` is true when the run is smaller than the claim's `profile` asks
     for.
+
+    Raises
+    ------
+    CardError
+        If a claim names a notebook or a parameter that is not there.
+    MissingError
+        If a run's receipt or numbers are broken; the message names the command that makes them again.
     """
     rows = []
     for claim in claims():
@@ -53,10 +60,10 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
         run = _run(claim, profile)
     except PetreconError as error:
         raise CardError(f"data/claims.yml: {claim.id}: {error}") from None
-    path = run.path("numbers")
-    if read_receipt(run.path("receipt")) is None or not path.is_file():
+    receipt = receipt_of(run)
+    if receipt is None or "numbers" not in receipt["outputs"]:
         return {"verdict": "not run yet", "run": run.stem, "command": run.command}
-    numbers = json.loads(path.read_text(encoding="utf-8"))
+    numbers = read_numbers(run.path("numbers"), run.command)
     key = claim.computed_by["key"]
     if key not in numbers:
         note = f"{run.stem} recorded no {key!r}.{did_you_mean(key, numbers)}"

@@ -40,11 +40,13 @@ def as_text(profile: str) -> str:
         lines.append(f"{source.name}  {_title(source)}")
         defaults = "  ".join(f"--{name} {value}" for name, value in declared(source).items() if name != "profile")
         times = ", ".join(filter(None, (_measured(source.name, p) for p in ("quick", "laptop", "paper"))))
-        states = [status(run).state for run in planned if run.notebook == source.name]
+        found = [(run, status(run)) for run in planned if run.notebook == source.name]
+        states = [state.state for _, state in found]
         count = ", ".join(f"{states.count(s)} {s}" for s in ("fresh", "stale", "missing", "corrupted") if s in states)
         for text in (defaults, times or source.time, f"{profile}: {count}" if count else ""):
             if text:
                 lines.append(f"    {text}")
+        lines += [f"    {state}: run `{run.command} --force`" for run, state in found if state.state == "corrupted"]
     return "\n".join(lines) if lines else "there are no notebooks yet"
 
 

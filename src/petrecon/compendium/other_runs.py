@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 
+from petrecon.compendium.reading import read_arrays, read_numbers
 from petrecon.compendium.results import output_stem, uses
 from petrecon.compendium.runs import Run, plan
 from petrecon.errors import InputError, MissingError, did_you_mean
@@ -26,11 +26,10 @@ def load_numbers(notebook: str, **parameters: Any) -> dict[str, dict[str, Any]]:
     Raises
     ------
     MissingError
-        If that run was not made; the message is the command that makes it.
+        If that run was not made, or its file is broken; the message names the command that makes it.
     """
-    path = _file(_run(notebook, parameters), "numbers")
-    numbers: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return numbers
+    run = _run(notebook, parameters)
+    return read_numbers(_file(run, "numbers"), run.command)
 
 
 def load_array(key: str, notebook: str, **parameters: Any) -> np.ndarray:
@@ -39,14 +38,14 @@ def load_array(key: str, notebook: str, **parameters: Any) -> np.ndarray:
     Raises
     ------
     MissingError, InputError
-        If that run was not made, or saved no such array.
+        If that run was not made, its file is broken, or it saved no such array.
     """
     run = _run(notebook, parameters)
-    with np.load(_file(run, "arrays")) as arrays:
-        if key not in arrays.files:
-            hint = did_you_mean(key, [name for name in arrays.files if not name.endswith(".meta")])
-            raise InputError(f"{run.stem} saved no array {key!r}.{hint}")
-        return np.asarray(arrays[key])
+    arrays = read_arrays(_file(run, "arrays"), run.command)
+    if key not in arrays:
+        hint = did_you_mean(key, [name for name in arrays if not name.endswith(".meta")])
+        raise InputError(f"{run.stem} saved no array {key!r}.{hint}")
+    return arrays[key]
 
 
 def _run(notebook: str, parameters: dict[str, Any]) -> Run:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from petrecon.compendium.markdown import dropdown, escape, list_table
+from petrecon.compendium.reading import read_notebook
 from petrecon.compendium.receipts import Status
-from petrecon.compendium.runs import Run
+from petrecon.compendium.runs import Run, shown
 
 _HIDDEN = {"hide-cell", "hide-output"}
 _REMOVED = {"remove-cell", "remove-output"}
@@ -31,12 +33,10 @@ def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
     nbformat.NotebookNode
         Figures carry caption, label and alternative text for the book to number them; tables are Markdown.
     """
-    import nbformat
-
-    notebook = nbformat.read(run.path("notebook"), as_version=4)
+    notebook = read_notebook(run.path("notebook"), run.command)
     cells = [part for cell in _one_parameters_cell(notebook.cells) for part in _split(cell)]
     notebook.cells = [
-        *_headed(cells, [_card(run, receipt), _stale(state, run)]),
+        *_headed(cells, [_card(run, receipt), stale(state, run)]),
         _markdown(_receipt(receipt)),
     ]
     for index, cell in enumerate(notebook.cells):
@@ -48,7 +48,7 @@ def stub(run: Run) -> str:
     """Return the Markdown page of a run that was not made yet."""
     return (
         f"# {run.fill(run.source.title)}\n\n:::{{admonition}} Not run yet\n:class: note\n"
-        f"This page is made by\n\n```bash\n{run.command}\n```\n:::\n"
+        f"This page is made by\n\n```bash\n{run.command}\n```\n{_where(run)}\n:::\n"
     )
 
 
@@ -84,7 +84,7 @@ def _one_parameters_cell(cells: list[Any]) -> list[Any]:
 def _with_values(declared: str, injected: str) -> str:
     """Return the parameters cell's text with the injected values in place of the defaults; comments stay."""
     values = {
-        node.targets[0].id: ast.unparse(node.value)
+        node.targets[0].id: _without_path(node.value)
         for node in ast.parse(injected).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
@@ -98,6 +98,12 @@ def _with_values(declared: str, injected: str) -> str:
             new = old[: value.col_offset] + values[node.target.id].encode() + old[value.end_col_offset :]
             lines[line] = new.decode()
     return "\n".join(lines)
+
+
+def _without_path(value: ast.expr) -> str:
+    """Return a value as Python text; a user's own file without the folders that the project does not know."""
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return repr(shown(ast.literal_eval(value))) if is_text else ast.unparse(value)
 
 
 def _split(cell: Any) -> Iterator[Any]:
@@ -175,20 +181,32 @@ def _card(run: Run, receipt: dict[str, Any]) -> str:
     words += [escape(str(receipt.get("device", "cpu")))]
     return (
         ":::{admonition} This page's run\n:class: seealso petrecon-run\n"
-        f"{' · '.join(words)}. Make it again, or change a parameter:\n\n```bash\n{run.command}\n```\n:::"
+        f"{' · '.join(words)}. Make it again, or change a parameter:\n\n```bash\n{run.command}\n```\n{_where(run)}\n:::"
     )
+
+
+def _where(run: Run) -> str:
+    short = f"make run NOTEBOOK={run.source.number or run.notebook}"
+    return f"<small>(in the project's folder: `source .venv/bin/activate` first, or `{short} …`)</small>"
 
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).rsplit("/", 1)[-1]
 
 
-def _stale(state: Status, run: Run) -> str:
+def _without_folder(told: str) -> str:
+    """Return what a receipt says of an input without the folder of a user's own file."""
+    return re.sub(r"^file /.*/", "file ", told)
+
+
+def stale(state: Status, run: Run, what: str = "page") -> str:
+    """Return the warning that a page or figure is not what its sources now make; empty when it is fresh."""
     if state.state == "fresh":
         return ""
-    because = "\n".join(f"* {escape(reason)}" for reason in state.because)
-    what = "Some of what this page was made from has changed since:" if state.state == "stale" else "Its files changed:"
-    return f":::{{warning}}\nThis page is {state.state}. {what}\n\n{because}\n\nRun `{run.command}` to renew it.\n:::"
+    because = "\n".join(f"* {escape(_without_folder(reason))}" for reason in state.because)
+    why = f"Some of what this {what} was made from has changed since:"
+    why = why if state.state == "stale" else "Its files changed:"
+    return f":::{{warning}}\nThis {what} is {state.state}. {why}\n\n{because}\n\nRun `{run.command}` to renew it.\n:::"
 
 
 def _receipt(receipt: dict[str, Any]) -> str:
@@ -207,7 +225,7 @@ def _receipt(receipt: dict[str, Any]) -> str:
         ["cost", f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB at most"],
     ]
     hashes = [
-        [escape(name), f"`{digest[:16]}`"]
+        [escape(_without_folder(name)), f"`{digest[:16]}`"]
         for part in ("inputs", "outputs")
         for name, digest in sorted(receipt[part].items())
     ]

@@ -7,13 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petrecon.compendium.fingerprints import file_hash, inputs_of
+from petrecon.compendium.fingerprints import inputs_of
+from petrecon.compendium.hashes import file_hash
 from petrecon.compendium.runs import Run, plan, runs_dir
-from petrecon.errors import PetreconError
+from petrecon.errors import MissingError, PetreconError
 from petrecon.paths import book_dir
 
 SCHEMA = 1
 OUTPUTS = ("notebook", "numbers", "arrays")
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "schema": int,
+    "notebook": str,
+    "profile": str,
+    "parameters": dict,
+    "command": str,
+    "inputs": dict,
+    "also_read": list,
+    "outputs": dict,
+    "versions": dict,
+    "projectors": list,
+    "device": str,
+    "duration_s": (int, float),
+    "peak_memory_mib": (int, float),
+    "date": str,
+}
 
 
 @dataclass(frozen=True)
@@ -53,14 +70,36 @@ def make_receipt(run: Run, folder: Path, facts: dict[str, Any], duration_s: floa
 
 
 def read_receipt(path: Path) -> dict[str, Any] | None:
-    """Return a receipt, or None when it is not one (missing, not JSON, another schema)."""
+    """Return a receipt, or None when it is not one: missing, not JSON, another schema, or a field is not there."""
     try:
         receipt = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    wanted = {"schema": int, "notebook": str, "parameters": dict, "inputs": dict, "outputs": dict}
-    whole = isinstance(receipt, dict) and all(isinstance(receipt.get(k), t) for k, t in wanted.items())
-    return receipt if whole and receipt["schema"] == SCHEMA else None
+    return receipt if isinstance(receipt, dict) and _is_whole(receipt) else None
+
+
+def _is_whole(receipt: dict[str, Any]) -> bool:
+    if not all(isinstance(receipt.get(name), kind) for name, kind in _FIELDS.items()):
+        return False
+    texts = [*receipt["inputs"].values(), *receipt["outputs"].values(), *receipt["also_read"]]
+    texts += [text for part in receipt["projectors"] for text in (part.values() if isinstance(part, dict) else [None])]
+    known = receipt["schema"] == SCHEMA and receipt["outputs"].keys() <= set(OUTPUTS)
+    return known and all(isinstance(text, str) for text in texts)
+
+
+def receipt_of(run: Run) -> dict[str, Any] | None:
+    """Return a run's receipt, or None when it was never run.
+
+    Raises
+    ------
+    MissingError
+        If what lies there is not a receipt; the message names the command that makes it again.
+    """
+    path = run.path("receipt")
+    receipt = read_receipt(path)
+    if receipt is None and path.exists():
+        raise MissingError(f"{path} is not a receipt: run `{run.command} --force`")
+    return receipt
 
 
 def status(run: Run, folder: Path | None = None) -> Status:
@@ -89,7 +128,7 @@ def status(run: Run, folder: Path | None = None) -> Status:
         broken.append("the receipt names no notebook")
     if broken:
         return Status("corrupted", tuple(broken))
-    before, now = receipt["inputs"], inputs_of(run, receipt.get("also_read", []))
+    before, now = receipt["inputs"], inputs_of(run, receipt["also_read"])
     changed = [f"{name} changed" for name in now if name in before and before[name] != now[name]]
     changed += [f"{name} is new" for name in now if name not in before]
     changed += [f"{name} is no longer used" for name in before if name not in now]

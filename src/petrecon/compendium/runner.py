@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from petrecon.compendium.locks import locked, working_folder
 from petrecon.compendium.receipts import OUTPUTS, make_receipt, read_receipt, status
 from petrecon.compendium.results import write_json
 from petrecon.compendium.runs import Run, runs_dir
-from petrecon.errors import MissingError, RunFailed
+from petrecon.compendium.user_files import check_files
+from petrecon.errors import MissingError, PetreconError
 
 
 def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = False) -> tuple[bool, dict[str, Any]]:
@@ -43,6 +45,8 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
     ------
     BusyError
         If another process is writing the same page.
+    CardError, InputError
+        If a file that a parameter names cannot be used.
     RunFailed
         If the notebook stopped with an error: earlier results are untouched.
     MissingError
@@ -55,6 +59,8 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
                 receipt = read_receipt(run.path("receipt"))
                 assert receipt is not None
                 return False, receipt
+            check_files(run)
+            _try_to_write(runs_dir(run.profile))
             with working_folder(name) as folder:
                 receipt = _make(run, folder, quiet)
                 _publish(run, folder)
@@ -64,6 +70,20 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
         if cure is None:
             raise
         raise MissingError(cure) from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write a small file and remove it: a full or read-only disk is noticed before anything is computed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".{os.getpid()}.probe"
+    try:
+        probe.write_bytes(bytes(2**16))
+        probe.unlink()
+    except OSError as error:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+        error.filename = str(folder)
+        raise
 
 
 def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
@@ -76,7 +96,7 @@ def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
     line = _Progress(run, quiet)
     try:
         notebook = execute(run, stem, line.show)
-    except RunFailed:
+    except (PetreconError, OSError):
         line.end("failed")
         raise
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from petrecon.compendium.hashes import file_hash
 from petrecon.compendium.parameters import declared, resolve
 from petrecon.compendium.sources import Source, find
 from petrecon.compendium.vocabulary import Value
-from petrecon.paths import book_dir
+from petrecon.paths import book_dir, root
 
 _ENDINGS = {
     "notebook": ".ipynb",
@@ -52,15 +54,15 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command that makes this run."""
+        """The command that makes this run; a file of the user's is named as `shown` does."""
         changed = self._changed()
-        options = [f"--{name} {shlex.quote(_text(value))}" for name, value in changed.items()]
+        options = [f"--{name} {shlex.quote(shown(value))}" for name, value in changed.items()]
         return " ".join(["petrecon run", self.notebook, f"--profile {self.profile}", *options])
 
     def fill(self, text: str) -> str:
         """Return text with `@RUN@` replaced by the label, and `@SCANNER@`, `@DOSE@`, … by the values."""
         for name, value in self.parameters.items():
-            text = text.replace(f"@{name.upper()}@", _text(value))
+            text = text.replace(f"@{name.upper()}@", shown(value))
         return text.replace("@RUN@", self.label)
 
     def path(self, kind: str, folder: Path | None = None) -> Path:
@@ -79,7 +81,7 @@ class Run:
     def _words(self) -> list[str]:
         changed = self._changed()
         words = [_slug(changed.pop("scanner"))] if "scanner" in changed else []
-        words += [f"dose{_text(changed.pop('dose'))}"] if "dose" in changed else []
+        words += [f"dose{shown(changed.pop('dose'))}"] if "dose" in changed else []
         return words + [f"{name}-{_slug(value)}" for name, value in sorted(changed.items())]
 
 
@@ -100,10 +102,20 @@ def plan(notebook: str | Source, given: Mapping[str, Any]) -> Run:
     return Run(source, resolve(source, given))
 
 
-def _text(value: Value) -> str:
+def shown(value: Value) -> str:
+    """Return a parameter's value as text; a file by its way from the project's root, or outside of it by its name."""
+    if _is_file(value):
+        path = Path(str(value))
+        return str(path.relative_to(root().resolve())) if path.is_relative_to(root().resolve()) else path.name
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _slug(value: Value) -> str:
-    text = Path(str(value)).name.split(".nii")[0].removesuffix(".yaml") if isinstance(value, str) else _text(value)
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+    """Return a value as part of a file's name; a file of the user's by its name and the start of its hash."""
+    text = re.sub(r"\.(nii|nii\.gz|ya?ml)$", "", Path(shown(value)).name) if _is_file(value) else shown(value)
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+    return f"{slug}-{file_hash(Path(str(value)))[:6]}" if _is_file(value) else slug
+
+
+def _is_file(value: Value) -> bool:
+    return isinstance(value, str) and os.path.isabs(value)

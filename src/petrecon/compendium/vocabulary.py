@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -86,9 +87,12 @@ class Parameter:
             return known[str(text).lower()]
         if isinstance(text, bool):
             raise wrong
+        if self.type == "int" and not isinstance(text, float):
+            with suppress(TypeError, ValueError):
+                return int(text)
         try:
             number = float(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise wrong from None
         if not math.isfinite(number):
             raise ParameterError(f"{self.name} must be finite, got {value}")
@@ -116,7 +120,8 @@ class Parameter:
         value = self.convert(value)
         if self.range is not None and isinstance(value, (int, float)) and value not in self.range:
             unit = f" {self.unit}" if self.unit else ""
-            raise ParameterError(f"{self.name} is {self.help} in {self.range.text}{unit}, got {value:g}")
+            got = f"{value:g}" if isinstance(value, float) else value
+            raise ParameterError(f"{self.name} is {self.help} in {self.range.text}{unit}, got {got}")
         if not self.choices or (isinstance(self.choices, str) and not look_up):
             return value
         if self.files and str(value).endswith(self.files):

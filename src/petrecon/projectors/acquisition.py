@@ -116,6 +116,20 @@ class AcquisitionModel:
         ones = torch.ones(*self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device)
         return self.linear.adjoint(ones).detach()
 
+    def to(self, dtype: torch.dtype) -> AcquisitionModel:
+        """Return the same model in another precision (this one if it is in it already)."""
+        if dtype == self.projector.dtype:
+            return self
+        geometry, backend = self.projector.geometry, self.projector.backend
+        return AcquisitionModel(
+            make_projector(geometry, backend, dtype, memory_budget=np.inf),
+            attenuation=None if self.attenuation is None else self.attenuation.to(dtype),
+            normalisation=None if self.normalisation is None else self.normalisation.to(dtype),
+            resolution=self.resolution,
+            scale=self.scale.to(dtype),
+            background=self.background.to(dtype),
+        )
+
     def split(self, y: torch.Tensor, n: int) -> list[torch.Tensor]:
         """Split a sinogram (..., *sinogram_shape) into the interleaved views of `n` subsets."""
         check_subsets(n, self.sinogram_shape[1])

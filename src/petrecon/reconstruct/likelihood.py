@@ -23,6 +23,8 @@ def check_counts(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
         On a wrong shape, a negative count or a value that is not finite.
     """
     n = len(sinogram_shape)
+    if not isinstance(y, Tensor):
+        raise InputError(f"the counts are a {type(y).__name__}: give a torch tensor (torch.as_tensor)")
     if tuple(y.shape[-n:]) != tuple(sinogram_shape):
         raise InputError(
             f"the counts have shape {tuple(y.shape)} but the geometry's sinogram is {tuple(sinogram_shape)}: "

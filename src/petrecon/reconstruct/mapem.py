@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct.likelihood import check_counts, em_ratio, poisson_nll
 from petrecon.reconstruct.mlem import start_image
@@ -100,6 +101,10 @@ def map_em(
     seen = sensitivity > 0
     ybar = model(x)
     value = poisson_nll(y, ybar, dims) + penalty.value(x)
+    if not bool(torch.isfinite(value).all()):
+        raise InputError(
+            "the objective is not finite at the start: counts where nothing is expected, or too strong a penalty"
+        )
     for k in counted(iterations, "MAP-EM", progress):
         back = model.linear.adjoint(em_ratio(y, ybar))
         slope = sensitivity + penalty.gradient(x)

@@ -53,6 +53,13 @@ def _pairs(dims: int, full: bool) -> Iterator[tuple[Index, Index, float]]:
         yield (..., *first), (..., *other), 1 / math.sqrt(steps)
 
 
+def _check_positive(**values: float) -> None:
+    """Refuse a strength or shape parameter that is negative or not finite."""
+    for name, value in values.items():
+        if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+            raise ParameterError(f"the {name} of a penalty is a finite number >= 0, got {value!r}")
+
+
 @dataclass(frozen=True)
 class Quadratic:
     """Quadratic smoothing, R(x) = strength · Σ_pairs w ½ (x_j - x_k)²; strength in (kBq/mL)^-2."""
@@ -61,6 +68,10 @@ class Quadratic:
     dims: int = 2
     full_neighbourhood: bool = False
     exact_majoriser: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the strength."""
+        _check_positive(strength=self.strength)
 
     def value(self, x: Tensor) -> Tensor:
         """Return R per image."""
@@ -101,6 +112,10 @@ class RelativeDifference:
     epsilon: float = 1e-3
     full_neighbourhood: bool = True
     exact_majoriser: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check strength, gamma and epsilon."""
+        _check_positive(strength=self.strength, gamma=self.gamma, epsilon=self.epsilon)
 
     def _terms(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return a - b, a + b + self.gamma * (a - b).abs() + self.epsilon
@@ -146,6 +161,14 @@ class SmoothedTV:
     dims: int = 2
     epsilon: float = 0.1
     exact_majoriser: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check strength and epsilon; epsilon = 0 has no gradient where the image is flat."""
+        _check_positive(strength=self.strength, epsilon=self.epsilon)
+        if self.epsilon == 0:
+            raise ParameterError(
+                "the epsilon of smoothed total variation is above 0: at 0 flat images have no gradient"
+            )
 
     def _differences(self, x: Tensor) -> list[Tensor]:
         parts = []
@@ -201,6 +224,4 @@ def penalty_by_name(name: str, strength: float, dims: int = 2) -> Penalty:
     """
     if name not in PENALTIES:
         raise ParameterError(f"there is no penalty {name!r}.{did_you_mean(name, PENALTIES)}")
-    if not math.isfinite(strength) or strength < 0:
-        raise ParameterError(f"the strength of a penalty is a number >= 0, got {strength}")
     return PENALTIES[name](strength, dims)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
+from petrecon.errors import ParameterError
+
 Callback = Callable[[int, Tensor], None]
 
 
@@ -15,11 +17,11 @@ def counted(count: int, label: str, progress: bool) -> Iterator[int]:
 
     Raises
     ------
-    ValueError
-        If `count` is negative.
+    ParameterError
+        If `count` is negative or not a whole number.
     """
-    if count < 0:
-        raise ValueError(f"{label} needs zero or more iterations, got {count}")
+    if not isinstance(count, int) or count < 0:
+        raise ParameterError(f"{label} takes a whole number of iterations >= 0, got {count!r}")
     steps = range(1, count + 1)
     if not progress:
         yield from steps

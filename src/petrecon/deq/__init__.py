@@ -1,0 +1,70 @@
+"""Deep equilibrium: hyperparameters of a dynamic reconstruction learned through its fixed point.
+
+Start with `problem_from_exam(exam)`, `hyperparameters(eta, lam)` and `reconstruct`; then `train`. The fixed point of
+`mm_map` is the minimiser of a penalised likelihood over all frames; `solve` makes it a differentiable function of
+the logarithms of η, λ_t and ε. Images are (realisations, frames, x, y) in kBq/mL, sinograms counts.
+"""
+
+from petrecon.deq.anderson import NotConverged, Report, anderson, picard
+from petrecon.deq.approximate import jacobian_free_gradient, truncated_gradient, unrolled_gradient
+from petrecon.deq.binding import Binding, fit_srtm
+from petrecon.deq.dose_laws import LAWS, Fit, compare_laws, fit_law, predict_hyperparameters
+from petrecon.deq.hyperparameters import Hyperparameters, expand, free_vector, hyperparameters
+from petrecon.deq.implicit import hypergradient, reconstruct, solve
+from petrecon.deq.mm_map import mm_map
+from petrecon.deq.problem import (
+    Problem,
+    dose_of,
+    dynamic_problem,
+    gradient,
+    kkt_residual,
+    objective,
+    problem_from_exam,
+)
+from petrecon.deq.search import Search, grid_search, tpe_search
+from petrecon.deq.toy import Toy, toy_derivative, toy_jacobian, toy_map, toy_minimiser
+from petrecon.deq.training import Training, evaluate, squared_error, train
+
+__all__ = [
+    "Binding",
+    "Fit",
+    "LAWS",
+    "Search",
+    "Toy",
+    "Training",
+    "compare_laws",
+    "evaluate",
+    "fit_law",
+    "fit_srtm",
+    "grid_search",
+    "predict_hyperparameters",
+    "squared_error",
+    "toy_derivative",
+    "toy_jacobian",
+    "toy_map",
+    "toy_minimiser",
+    "tpe_search",
+    "train",
+    "Hyperparameters",
+    "NotConverged",
+    "Problem",
+    "Report",
+    "anderson",
+    "dose_of",
+    "dynamic_problem",
+    "expand",
+    "free_vector",
+    "gradient",
+    "hypergradient",
+    "hyperparameters",
+    "jacobian_free_gradient",
+    "kkt_residual",
+    "mm_map",
+    "objective",
+    "picard",
+    "problem_from_exam",
+    "reconstruct",
+    "solve",
+    "truncated_gradient",
+    "unrolled_gradient",
+]
