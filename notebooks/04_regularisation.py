@@ -87,7 +87,7 @@ for name, strengths in paths.items():
             penalty_by_name(name, float(s)),
             size["map_iterations"],
             late,
-            callback=lambda k, x: steps.append(x),
+            callback=lambda k, x, steps=steps: steps.append(x),
         )
         change[f"{name} {s:.2g}"] = 100 * float((x - steps[-11]).norm() / x.norm())
         results[f"MAP, {name}"].append((float(s), x))

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, say, show, style, table, trend
-from petrecon.deq import evaluate, grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
+from petrecon.deq import grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
 from petrecon.metrics import roi_means
 from petrecon.phantoms import make_subject, simulate_exam
 

@@ -107,7 +107,7 @@ say(
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(2, 1, figsize=(6.6, 5.6), sharex=True)
 profiles = {}
-for patient, anatomy in patients.items():
+for patient in patients:
     gains = []
     for dose in every_dose:
         many, two = (

@@ -96,7 +96,7 @@ table(
     name="tab-deq-bp",
     caption="Relative bias of the striatal binding potential in per cent, with 95 % intervals of the mean and the standard deviation over realisations. M: million net trues.",
 )
-worst = {m: max((abs(bp[p, d, m].mean()) for p in patients for d in doses)) for m in methods}
+worst = {m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m in methods}
 say(
     "Largest bias of the binding potential over the four cases: "
     + ", ".join(f"{m} {v:.1f} %" for m, v in worst.items())

@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct import Quadratic, RelativeDifference, SmoothedTV, map_em, mlem
 from petrecon.reconstruct.mapem import objective, surrogate_minimiser
 
@@ -74,3 +75,16 @@ def test_batch_equals_loop_even_when_one_sample_needs_smaller_steps(model, count
 def test_more_strength_is_smoother(model, counts):
     rough = [Quadratic(1.0).value(map_em(counts, model, Quadratic(s), 80)).item() for s in (0.1, 1.0, 10.0)]
     assert rough[0] > rough[1] > rough[2]
+
+
+def test_a_dynamic_model_equals_its_frames_one_by_one(model, counts):
+    """A scale and a background per frame: every frame is reconstructed as if it were alone."""
+    scale = model.scale * torch.tensor([0.5, 2.0], dtype=torch.float64)
+    background = torch.stack([model.background, 3 * model.background])
+    parts = {"projector": model.projector, "resolution": model.resolution}
+    dynamic = AcquisitionModel(**parts, scale=scale, background=background)
+    y = torch.stack([counts, counts.flip(0)])
+    together = map_em(y, dynamic, RelativeDifference(5.0), 6)
+    for t in (0, 1):
+        alone = AcquisitionModel(**parts, scale=float(scale[t]), background=background[t])
+        assert torch.allclose(together[t], map_em(y[t], alone, RelativeDifference(5.0), 6), rtol=1e-9)

@@ -28,7 +28,8 @@ def background_shift(model: AcquisitionModel) -> Tensor:
     """
     background = model.background
     dims = tuple(range(-len(model.linear.out_shape), 0))
-    of_ones = model.linear(torch.ones(model.linear.in_shape, dtype=background.dtype, device=background.device))
+    lead = model.factors.shape[: -len(dims)]  # one model per frame, where scale has frames
+    of_ones = model.linear(torch.ones(*lead, *model.linear.in_shape, dtype=background.dtype, device=background.device))
     ratio = torch.where(of_ones > 0, background / of_ones.clamp_min(1e-30), torch.inf)
     shift = torch.where(torch.isfinite(ratio.amin(dims)), ratio.amin(dims), 0.0)
     return shift[(...,) + (None,) * len(model.linear.in_shape)]
