@@ -240,7 +240,7 @@ say(
     + (
         ", and stopped at a false fixed point."
         if off["EM, plain"] > 1
-        else ": slower, but on this problem it did not stop at a false fixed point."
+        else ", though on this problem it did not stop at a false fixed point."
     )
 )
 

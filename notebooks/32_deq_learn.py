@@ -60,7 +60,7 @@ methods = {f"DEQ-{n}": result.theta for n, result in learned.items()}
 costs = {f"DEQ-{n}": result.evaluations for n, result in learned.items()}
 if dose in size["search"]:
     budget = learned[2].evaluations
-    grid = grid_search(training, budget=budget, points=size["grid_points"])
+    grid = grid_search(training, budget=budget, points=size["grid_points"], refinements=1)
     methods["grid search"], costs["grid search"] = grid.theta, grid.evaluations
     tree = tpe_search(training, budget=budget, seed=seed)
     methods["TPE"], costs["TPE"] = tree.theta, tree.evaluations
