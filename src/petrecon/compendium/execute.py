@@ -134,7 +134,7 @@ def clean(notebook: Any) -> Any:
 
 def _without_addresses(output: Any) -> None:
     if "text" in output:
-        output["text"] = _ADDRESS.sub("0x…", output["text"])
+        output["text"] = _ADDRESS.sub("0x…", output["text"]).replace(f"{root()}{os.sep}", "")
     for kind in ("text/plain", "text/html"):
         if kind in output.get("data", {}):
             output["data"][kind] = _ADDRESS.sub("0x…", output["data"][kind])
