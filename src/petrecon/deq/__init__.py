@@ -22,7 +22,6 @@ from petrecon.deq.problem import (
     problem_from_exam,
 )
 from petrecon.deq.search import Search, grid_search, tpe_search
-from petrecon.deq.toy import Toy, toy_derivative, toy_jacobian, toy_map, toy_minimiser
 from petrecon.deq.training import Training, evaluate, squared_error, train
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "Fit",
     "LAWS",
     "Search",
-    "Toy",
     "Training",
     "compare_laws",
     "evaluate",
@@ -39,10 +37,6 @@ __all__ = [
     "grid_search",
     "predict_hyperparameters",
     "squared_error",
-    "toy_derivative",
-    "toy_jacobian",
-    "toy_map",
-    "toy_minimiser",
     "tpe_search",
     "train",
     "Hyperparameters",
