@@ -219,6 +219,25 @@ def compare(first: str, second: str, out: str | None) -> None:
 
 
 @main.command()
+@click.argument("name", required=False)
+def train(name: str | None) -> None:
+    """Train the weights of a card in data/training; without NAME, list them and what each cost.
+
+    An interrupted training resumes. The weights and their receipt are written to data/weights.
+
+    \b
+    petrecon train score-fdg
+    """  # noqa: D301
+    from petrecon import training
+
+    if name is None:
+        for line in training.listing():
+            click.echo(line)
+    else:
+        click.echo(training.train(name))
+
+
+@main.command()
 def doctor() -> None:
     """Say what is here, what is missing, and how to get it. Exits 1 when something required is missing."""
     from petrecon.compendium.doctor import examine

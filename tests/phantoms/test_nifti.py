@@ -213,3 +213,24 @@ def test_a_brain_without_skull_gets_one(tmp_path):
     assert (head.labels == 2).sum() == (brain == 2).sum()
     assert not head.labels[0].any()
     assert not head.labels[:, :, -1].any()
+
+
+def test_a_header_without_orientation_is_refused(tmp_path):
+    image = nib.Nifti1Image(ball(), np.eye(4))
+    image.header.set_qform(None, code=0)
+    image.header.set_sform(None, code=0)
+    nib.Nifti1Image(ball(), None, image.header).to_filename(tmp_path / "lost.nii")
+    with pytest.raises(InputError, match="has no orientation"):
+        read_canonical(tmp_path / "lost.nii")
+
+
+@pytest.mark.parametrize(("unit", "refused"), [("meter", True), ("micron", True), ("mm", False), ("unknown", False)])
+def test_a_header_in_another_unit_is_refused(tmp_path, unit, refused):
+    image = nib.Nifti1Image(ball(), np.eye(4))
+    image.header.set_xyzt_units(xyz=unit)
+    image.to_filename(tmp_path / "unit.nii")
+    if refused:
+        with pytest.raises(InputError, match=f"{unit}s; write them in millimetres"):
+            read_canonical(tmp_path / "unit.nii")
+    else:
+        assert read_canonical(tmp_path / "unit.nii")[0].shape == (40, 44, 36)

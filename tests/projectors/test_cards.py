@@ -56,6 +56,7 @@ def test_the_five_scanners_of_the_papers_have_cards():
             -1,
             "'depth_of_interaction_mm': is -1: give a number that is not negative",
         ),
+        ("resolution_fwhm_mm", 430.0, "'resolution_fwhm_mm': is 430.0: a PET scanner resolves less"),
         ("scatter_fraction", 37.9, "'scatter_fraction': is 37.9: a fraction is .* 0.35"),
         ("radial_bins", 304, "'radial_bins': is 304: it must be odd"),
         ("radial_bins", 449, "at most 447"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from petrecon.projectors import Geometry, projector
+from petrecon.projectors import Geometry, load_scanner, projector
 
 
 def lines(*ends, shape, voxel):
@@ -83,3 +83,12 @@ def test_a_batch_wider_than_a_block_equals_its_parts(tiny):
     y = operator(x)
     torch.testing.assert_close(y[129], operator(x[129]))
     torch.testing.assert_close(operator.adjoint(y)[63], operator.adjoint(y[63]))
+
+
+def test_lines_far_outside_the_image_are_empty_and_harm_nothing():
+    """Slopes of 1e-17 put the entry of such a line at plane 1e16: it was followed into foreign memory once."""
+    geometry = load_scanner("hrrt").geometry("quick", dims=3)
+    image = torch.rand(geometry.image_shape)
+    joseph = projector(geometry, backend="joseph")
+    stored = projector(geometry, backend="matrix")
+    assert torch.allclose(joseph(image), stored(image), rtol=1e-4, atol=1e-3)

@@ -162,6 +162,7 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONHASHSEED": "0",
         "TQDM_DISABLE": "1",
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # what peft's and MONAI's imports say without ipywidgets
         **CONSIDERATE,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from petrecon.deq.checkpoint import load_checkpoint, save_checkpoint
+from petrecon.checkpoints import load_checkpoint, save_checkpoint
 from petrecon.deq.hyperparameters import EPSILON, Hyperparameters, expand, free_vector
 from petrecon.deq.implicit import hypergradient, reconstruct
 from petrecon.deq.problem import Problem

@@ -41,6 +41,7 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
     except Exception as problem:  # nibabel, gzip, zlib and the file system each raise their own kinds
         first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise InputError(f"{path}: not a readable NIfTI file ({first}); copy or export it again") from None
+    _check_header(path, image.header)
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -54,6 +55,17 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
     data = nib.orientations.apply_orientation(data, turn)
     affine = affine @ nib.orientations.inv_ornt_aff(turn, image.shape[:3])
     return data, affine
+
+
+def _check_header(path: Path, header: Any) -> None:
+    """Refuse a header that leaves orientation or unit to guessing."""
+    if not hasattr(header, "get_xyzt_units"):  # not NIfTI, but a format whose affine nibabel knows
+        return
+    if int(header["qform_code"]) == 0 and int(header["sform_code"]) == 0:
+        raise InputError(f"{path}: has no orientation (qform and sform codes are 0); export it again with one")
+    unit = header.get_xyzt_units()[0]
+    if unit in ("meter", "micron"):
+        raise InputError(f"{path}: its header gives lengths in {unit}s; write them in millimetres")
 
 
 def _checked_affine(path: Path, affine: NDArray[np.float64] | None) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ _OTHER = ("depth_of_interaction_mm", "max_ring_difference", "image_shape", "voxe
 _PARTS = ("reference", "profiles", "sources")
 _REFERENCE = ("net_trues_millions", "duration_s", "injected_mbq")
 _COARSER = ("crystals_per_module", "radial_bins", "rings", "max_ring_difference", "image_shape", "voxel_mm")
+MAX_RESOLUTION_MM = 30.0
 FIELDS = (*_TEXT, *_COUNTS, *_LENGTHS, *_FRACTIONS, *_OTHER, *_PARTS)
 
 
@@ -61,6 +62,8 @@ def check_card(card: Any, label: str) -> None:
         _number(card[field], field, fail, positive=False)
         if card[field] >= 1:
             fail(field, f"is {card[field]}: a fraction is at least 0 and below 1 (write 35 % as 0.35)")
+    if card["resolution_fwhm_mm"] > MAX_RESOLUTION_MM:
+        fail("resolution_fwhm_mm", f"is {card['resolution_fwhm_mm']}: a PET scanner resolves less; give the FWHM in mm")
     _check_reference(card["reference"], fail)
     _check_profiles(card, fail)
     _check_sources(card, fail)

@@ -68,7 +68,7 @@ def _trace(p, q, n, size, pz):  # type: ignore[no-untyped-def]
             lo = max(lo, (high - a) / b)
             hi = min(hi, (low - a) / b)
         elif a < low or a > high:
-            hi = lo - 1.0
+            hi = float(first) - 1.0  # lo is at least first; lo - 1 would be lo again for a huge lo
     if hi < lo:
         return 1, 0, 0.0, 0.0, 0.0, 0.0, sa, su, sv, 0.0
     return math.ceil(lo), math.floor(hi), au, bu, av, bv, sa, su, sv, step

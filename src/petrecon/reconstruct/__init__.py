@@ -4,6 +4,7 @@ Every algorithm is a function of the counts `y` and a `petrecon.projectors.Acqui
 dimensions always work; a `callback(iteration, image)` sees every iterate. Start with `mlem`, then `osem`, `map_em`.
 """
 
+from petrecon.reconstruct.bowsher import Bowsher
 from petrecon.reconstruct.fbp import fbp
 from petrecon.reconstruct.filters import gaussian_filter
 from petrecon.reconstruct.likelihood import em_ratio, poisson_nll
@@ -13,6 +14,7 @@ from petrecon.reconstruct.osem import balanced_subsets, osem
 from petrecon.reconstruct.penalties import Penalty, Quadratic, RelativeDifference, SmoothedTV, penalty_by_name
 
 __all__ = [
+    "Bowsher",
     "Penalty",
     "Quadratic",
     "RelativeDifference",

@@ -21,7 +21,7 @@ def save_checkpoint(path: str | Path, identity: dict[str, Any], state: dict[str,
 
 
 def load_checkpoint(path: str | Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint.
+    """Return a checkpoint's state, on the CPU.
 
     Raises
     ------
@@ -29,11 +29,11 @@ def load_checkpoint(path: str | Path, identity: dict[str, Any]) -> dict[str, Any
         If it cannot be read or its identity (settings and data) is another; the message names what differs.
     """
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         found = state["identity"]
     except Exception as error:
         raise InputError(f"{path} is not a checkpoint of a training: delete it") from error
-    different = sorted(k for k in identity if found.get(k) != identity[k])
+    different = sorted(k for k in identity.keys() | found.keys() if found.get(k) != identity.get(k))
     if different:
         raise InputError(f"the checkpoint {path} is of another training ({', '.join(different)} differ): delete it")
     return state

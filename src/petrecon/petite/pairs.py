@@ -1,0 +1,132 @@
+"""Short and long scans of a population on one scanner, made once and kept on disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from petrecon.errors import InputError, ParameterError
+from petrecon.petite.cache import cache_file, read_volumes, write_volumes
+from petrecon.petite.exams import check_dose, exam_key, simulate
+from petrecon.petite.instrument import instrument
+from petrecon.petite.population import Member
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Volumes of N members of one scanner's population, (N, X, Y, Z); kBq/mL but for `brain`.
+
+    Attributes
+    ----------
+    short, long : float32 tensors
+        5-minute and 30-minute scan.
+    ideal : float32 tensor
+        Reconstruction of noise-free counts.
+    truth : float32 tensor
+        True activity, mean over the frames.
+    brain : bool tensor
+        Brain without CSF.
+    members : tuple of Member
+    voxel_size : tuple of float
+        mm.
+    dose : float
+    """
+
+    short: Tensor
+    long: Tensor
+    ideal: Tensor
+    truth: Tensor
+    brain: Tensor
+    members: tuple[Member, ...]
+    voxel_size: tuple[float, ...]
+    dose: float
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def scanner(self) -> str:
+        """Name of the scanner."""
+        return self.members[0].scanner
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Voxels along x, y and z."""
+        return tuple(self.short.shape[1:])
+
+    def select(self, chosen: Iterable[Member | int]) -> Pairs:
+        """Return some of the members, by place or as `Member`.
+
+        Raises
+        ------
+        InputError
+            If a member is not among these.
+        """
+        places = {m: i for i, m in enumerate(self.members)}
+        wanted = list(chosen)
+        missing = [m for m in wanted if isinstance(m, Member) and m not in places]
+        if missing:
+            raise InputError(f"{missing[0]} is not among these {len(self)} subjects: load it first")
+        index = [places[m] if isinstance(m, Member) else m for m in wanted]
+        volumes = {f.name: getattr(self, f.name)[index] for f in fields(self)[:5]}
+        return Pairs(
+            **volumes, members=tuple(self.members[i] for i in index), voxel_size=self.voxel_size, dose=self.dose
+        )
+
+
+def load_pairs(
+    members: Sequence[Member], dose: float = 1.0, *, profile: str = "quick", progress: bool = False
+) -> Pairs:
+    """Return the exams of members of one scanner, simulating those that are not on disk yet.
+
+    An interrupted call continues where it stopped; a damaged file is made again.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    dose : float
+        Fraction of the scanner's reference exam.
+    profile : str
+        Coarsening of the scanner.
+    progress : bool
+        Show a bar while simulating.
+
+    Raises
+    ------
+    InputError
+        For no member, or members of several scanners.
+    ParameterError
+        If the dose or profile is out of range.
+    """
+    if not members:
+        raise InputError("no subjects: a set of exams needs at least one")
+    scanners = sorted({m.scanner for m in members})
+    if len(scanners) > 1:
+        raise InputError(f"subjects of {' and '.join(scanners)} cannot share one grid: load each scanner by itself")
+    check_dose(dose)
+    machine = instrument(scanners[0], profile)
+    found = []
+    for member in _bar(members, f"exams on {scanners[0]}", progress):
+        file = cache_file(exam_key(member, machine, dose))
+        volumes = read_volumes(file)
+        if volumes is None:
+            write_volumes(file, simulate(member, machine, dose))
+            volumes = read_volumes(file)  # so that a fresh exam equals a stored one, bit for bit
+        if volumes is None:
+            raise ParameterError(f"the cache {file.parent} cannot be read back: set PETRECON_CACHE to another folder")
+        found.append(volumes)
+    stacked = {name: torch.stack([v[name] for v in found]) for name in found[0]}
+    return Pairs(**stacked, members=tuple(members), voxel_size=machine.geometry.voxel_size, dose=float(dose))
+
+
+def _bar(members: Sequence[Member], label: str, progress: bool) -> Iterator[Member]:
+    if not progress:
+        yield from members
+        return
+    from tqdm import tqdm
+
+    yield from tqdm(members, desc=label, file=sys.stderr, leave=False)

@@ -1,0 +1,70 @@
+"""How each scanner reconstructs: subsets, epochs, resolution model and post-filter, from ``data/petite.yml``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from petrecon.errors import CardError
+from petrecon.paths import data_dir
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A scanner's reconstruction protocol.
+
+    Attributes
+    ----------
+    subsets : int
+        Wanted number of OSEM subsets; the largest number that divides the views is taken.
+    epochs : int
+    resolution_model : bool
+        Whether the reconstruction knows the scanner's resolution (the simulation always does).
+    filter_fwhm_mm : float
+        Width of the Gaussian post-filter, mm; 0 = none.
+    axial_centre_mm : float
+        Middle of the axial field of view above the AC–PC plane, mm.
+    """
+
+    subsets: int
+    epochs: int
+    resolution_model: bool
+    filter_fwhm_mm: float
+    axial_centre_mm: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+def reconstruction_of(scanner: str) -> Reconstruction:
+    """Return the protocol of a scanner (by name); one that the table does not know takes the row ``other``.
+
+    Raises
+    ------
+    CardError
+        If the table cannot be read or a field is missing, unknown or out of range; the field is named.
+    """
+    import yaml
+
+    path = data_dir() / "petite.yml"
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))["scanners"]
+        name = scanner if scanner in table else "other"
+        row = dict(table[name])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise CardError("petite.yml: needs a mapping 'scanners' with a row 'other'; restore the file") from error
+    known = {f.name for f in fields(Reconstruction)}
+    for field in sorted(known ^ set(row)):
+        raise CardError(f"petite.yml: field 'scanners.{name}.{field}' is {'missing' if field in known else 'unknown'}")
+    bounds = {"subsets": (1, 64), "epochs": (1, 50), "filter_fwhm_mm": (0, 20), "axial_centre_mm": (-100, 150)}
+    for field, (low, high) in bounds.items():
+        value = row[field]
+        whole = field in ("subsets", "epochs")
+        good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not good or not math.isfinite(value) or not low <= value <= high:
+            raise CardError(f"petite.yml: field 'scanners.{name}.{field}' is {value!r}; between {low} and {high}")
+    if not isinstance(row["resolution_model"], bool):
+        raise CardError(f"petite.yml: field 'scanners.{name}.resolution_model' must be true or false")
+    return Reconstruction(**row)

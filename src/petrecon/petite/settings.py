@@ -1,0 +1,136 @@
+"""How a training runs, with the published hyperparameters per architecture and method (Table 4 of the paper)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from petrecon.errors import ParameterError, did_you_mean
+from petrecon.models.specs import check_patch
+
+OPTIMISERS = ("adam", "adamw")
+SCHEDULES = ("cosine", "warmup-cosine", "constant")
+OBJECTIVES = ("mse", "adversarial")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one training.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    volumes, crops : int
+        Volumes per step (fewer when the set is smaller), and patches of each.
+    patch : tuple of int
+        Patch size in voxels.
+    learning_rate, weight_decay : float
+    optimiser : {"adam", "adamw"}
+    schedule : {"cosine", "warmup-cosine", "constant"}
+        Of the learning rate over the steps; the warm-up is linear over the first quarter (50 of 200 epochs).
+    objective : {"mse", "adversarial"}
+        Mean squared error (UNETR), or binary cross-entropy of the discriminator's logits + 100 · L1 (CVT-GAN).
+    scaling : {"each", "shared"}
+    validate_every : int
+        Steps between two validations; 0 validates after the last step only.
+    seed : int
+        Draws patches, order and dropout.
+    """
+
+    steps: int = 400
+    volumes: int = 6
+    crops: int = 4
+    patch: tuple[int, int, int] = (64, 64, 64)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    optimiser: str = "adamw"
+    schedule: str = "warmup-cosine"
+    objective: str = "mse"
+    scaling: str = "each"
+    validate_every: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patch", tuple(self.patch))
+        check_patch(self.patch)
+        for name in ("steps", "volumes", "crops", "validate_every", "seed"):
+            value, least = getattr(self, name), 0 if name in ("validate_every", "seed") else 1
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ParameterError(f"{name} is {value!r}: give a whole number of at least {least}")
+        if not (self.learning_rate > 0 and self.weight_decay >= 0):
+            raise ParameterError(
+                f"learning_rate is {self.learning_rate}, weight_decay {self.weight_decay}: give > 0 and >= 0"
+            )
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("objective", OBJECTIVES)):
+            if getattr(self, name) not in known:
+                raise ParameterError(
+                    f"there is no {name} {getattr(self, name)!r}.{did_you_mean(getattr(self, name), known)}"
+                )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return {**asdict(self), "patch": list(self.patch)}
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step (0 … steps − 1) as a fraction of `learning_rate`."""
+        if self.schedule == "constant":
+            return 1.0
+        warm = self.steps // 4 if self.schedule == "warmup-cosine" else 0
+        if step < warm:
+            return (step + 1) / (warm + 1)
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
+
+
+_SHARED = {
+    "cvt-gan": {"optimiser": "adam", "schedule": "cosine", "objective": "adversarial"},
+    "unetr": {"optimiser": "adamw", "schedule": "warmup-cosine", "objective": "mse"},
+}
+_STEPS = {"cvt-gan": {"pretraining": 750, "other": 300}, "unetr": {"pretraining": 1000, "other": 400}}
+_OWN: dict[str, dict[str, dict[str, Any]]] = {
+    "cvt-gan": {
+        "adapters": {"learning_rate": 1e-2, "optimiser": "adamw"},
+        "vpt": {"optimiser": "adamw"},
+        "ssf": {"learning_rate": 1e-2, "weight_decay": 1e-6, "optimiser": "adamw"},
+    },
+    "unetr": {
+        "lora": {"weight_decay": 1e-4},
+        "adapters": {"learning_rate": 1e-2, "weight_decay": 1e-4},
+        "vpt": {"learning_rate": 1e-2, "schedule": "cosine"},
+        "ssf": {"learning_rate": 1e-2, "schedule": "cosine"},
+    },
+}
+METHODS = ("pretraining", "no-ft", "full-ft", "layernorm", "bitfit", "lora", "adapters", "vpt", "ssf", "petite")
+
+
+def table4(architecture: str, method: str, **changes: Any) -> Settings:
+    """Return the published settings of a method, with changes.
+
+    The paper gives epochs (150 for CVT-GAN, 200 for UNETR); with its 30 source or 10 target subjects at 6 volumes per
+    step these are 750 / 1000 steps of pre-training and 300 / 400 of fine-tuning.
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+    method : str
+        One of `METHODS`, or a mix such as ``lora->ssf``, which takes the settings of ``petite``.
+    **changes
+        Fields of `Settings` to replace.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown architecture, method or field, or a value out of range.
+    """
+    method = "petite" if "->" in method else method
+    for value, known, what in ((architecture, _SHARED, "architecture"), (method, METHODS, "method in Table 4")):
+        if value not in known:
+            raise ParameterError(f"there is no {what} {value!r}.{did_you_mean(value, known)}")
+    names = {f.name for f in fields(Settings)}
+    for name in changes:
+        if name not in names:
+            raise ParameterError(f"a training has no setting {name!r}.{did_you_mean(name, names)}")
+    steps = _STEPS[architecture].get(method, _STEPS[architecture]["other"])
+    own = _OWN[architecture].get(method, {})
+    return Settings(**{"steps": steps, **_SHARED[architecture], **own, **changes})

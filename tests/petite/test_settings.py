@@ -1,0 +1,71 @@
+"""The published hyperparameters, as printed in Table 4."""
+
+import itertools
+
+import pytest
+
+from petrecon.errors import ParameterError
+from petrecon.petite.settings import METHODS, Settings, table4
+
+
+def test_table_4_is_as_printed():
+    printed = {
+        "cvt-gan": {
+            "full-ft": (1e-3, 1e-5, "adam"), "layernorm": (1e-3, 1e-5, "adam"), "bitfit": (1e-3, 1e-5, "adam"),
+            "lora": (1e-3, 1e-5, "adam"), "adapters": (1e-2, 1e-5, "adamw"), "vpt": (1e-3, 1e-5, "adamw"),
+            "ssf": (1e-2, 1e-6, "adamw"), "petite": (1e-3, 1e-5, "adam"),
+        },
+        "unetr": {
+            "full-ft": (1e-3, 1e-5, "adamw"), "layernorm": (1e-3, 1e-5, "adamw"), "bitfit": (1e-3, 1e-5, "adamw"),
+            "lora": (1e-3, 1e-4, "adamw"), "adapters": (1e-2, 1e-4, "adamw"), "vpt": (1e-2, 1e-5, "adamw"),
+            "ssf": (1e-2, 1e-5, "adamw"), "petite": (1e-3, 1e-5, "adamw"),
+        },
+    }  # fmt: skip
+    for architecture, rows in printed.items():
+        assert set(rows) == set(METHODS) - {"pretraining", "no-ft"}
+        for method, row in rows.items():
+            s = table4(architecture, method)
+            assert (s.learning_rate, s.weight_decay, s.optimiser) == row, (architecture, method)
+            warm = architecture == "unetr" and method not in ("vpt", "ssf")
+            assert s.schedule == ("warmup-cosine" if warm else "cosine")
+            assert s.objective == {"cvt-gan": "adversarial", "unetr": "mse"}[architecture]
+            assert s.steps == {"cvt-gan": 300, "unetr": 400}[architecture]
+    assert (table4("cvt-gan", "pretraining").steps, table4("unetr", "pretraining").steps) == (750, 1000)
+    assert table4("unetr", "lora->ssf") == table4("unetr", "petite")
+    assert table4("unetr", "ssf", steps=9, patch=[32, 32, 16]).patch == (32, 32, 16)
+
+
+def test_schedules_rise_and_fall():
+    warm = Settings(steps=100, schedule="warmup-cosine")
+    rates = [warm.rate(k) for k in range(100)]
+    assert rates[24] < rates[25] == 1.0
+    assert rates[0] == pytest.approx(1 / 26)
+    assert all(a < b for a, b in itertools.pairwise(rates[:26]))
+    assert all(a > b for a, b in itertools.pairwise(rates[25:]))
+    assert 0 < rates[-1] < 1e-3
+    cosine = Settings(steps=100, schedule="cosine")
+    assert (cosine.rate(0), cosine.rate(50)) == (1.0, pytest.approx(0.5))
+    assert Settings(schedule="constant").rate(399) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"crops": 1.5}, "crops is 1.5"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"optimiser": "adamv"}, "no optimiser 'adamv'. Did you mean"),
+        ({"patch": (40, 32, 16)}, "patch is 40x32x16.*multiple of 16"),
+        ({"step": 3}, "no setting 'step'. Did you mean 'steps'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, message):
+    with pytest.raises(ParameterError, match=message):
+        table4("unetr", "lora", **change)
+
+
+def test_unknown_rows_are_refused():
+    with pytest.raises(ParameterError, match="no architecture 'unet'. Did you mean 'unetr'"):
+        table4("unet", "lora")
+    with pytest.raises(ParameterError, match="no method in Table 4 'adapter'. Did you mean 'adapters'"):
+        table4("unetr", "adapter")
