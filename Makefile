@@ -53,6 +53,7 @@ lint: $(STAMP) ## ruff, mypy, notebook pairs in step, book with warnings as erro
 bench: $(STAMP) ## speed ratios, measured in one run
 	@$(BIN)/python benchmarks/bench_projectors.py
 	@$(BIN)/python benchmarks/bench_deq.py
+	@$(BIN)/python benchmarks/bench_ddip.py
 
 pairs: $(STAMP) ## write the .ipynb beside every notebook source
 	@$(BIN)/petrecon pairs

@@ -88,3 +88,17 @@ def test_a_card_of_unknown_kind_is_refused(house):
     (house / "training" / "odd.yaml").write_text("name: odd\nkind: scor\n")
     with pytest.raises(CardError, match="Did you mean 'score'"):
         training.train("odd")
+
+
+def test_a_users_own_weights_are_checked_before_a_kernel_starts(tmp_path):
+    """A torn file, and weights of another kind, given in place of a shipped prior."""
+    from petrecon.compendium.runs import plan
+    from petrecon.compendium.user_files import check_files
+    from petrecon.models import save_weights
+
+    torn, other = tmp_path / "torn.safetensors", tmp_path / "other.safetensors"
+    torn.write_bytes(b"not weights")
+    save_weights(other, torch.nn.Linear(2, 2), "line", {})
+    for path, message in ((torn, "cannot be read"), (other, "'line' network, not of a 'score'")):
+        with pytest.raises(InputError, match=message):
+            check_files(plan("22_ddip_compare", {"prior": str(path)}))

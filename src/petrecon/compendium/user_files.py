@@ -8,7 +8,7 @@ from petrecon.compendium.runs import Run
 
 
 def check_files(run: Run) -> None:
-    """Read every scanner card and label map that a run's parameters name by path.
+    """Read every scanner card, label map and file of weights that a run's parameters name by path.
 
     Raises
     ------
@@ -22,6 +22,10 @@ def check_files(run: Run) -> None:
             from petrecon.projectors import load_scanner
 
             load_scanner(value)
+        elif value.endswith(".safetensors"):
+            from petrecon.ddip.pretrain import load_prior
+
+            load_prior(value)
         else:
             from petrecon.phantoms.nifti import read_labels
 

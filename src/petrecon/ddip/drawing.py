@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -69,7 +69,8 @@ def _picture(
     fig: Figure, where: tuple[float, float, float, float], picture: Tensor, label: str, *, below: bool = False
 ) -> None:
     ax = fig.add_axes(where)
-    ax.imshow(picture.detach().cpu().T, origin="lower", cmap="gray_r", aspect="auto" if label == "counts $y$" else None)
+    stretched: Literal["auto", "equal"] = "auto" if label == "counts $y$" else "equal"
+    ax.imshow(picture.detach().cpu().numpy().T, origin="lower", cmap="gray_r", aspect=stretched)
     ax.set_axis_off()
     ax.set_title(label, size=9, y=-0.32 if below else 1.0, pad=2)
 

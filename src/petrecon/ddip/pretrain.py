@@ -123,6 +123,11 @@ def pretrain(name: str, *, checkpoint_every: int = 250, stop_after: int | None =
     return target
 
 
+def prior_path(name: str) -> Path:
+    """Return the file of a prior: a ``.safetensors`` file of your own, or the shipped weights of a training card."""
+    return Path(name) if name.endswith(".safetensors") else weights_path(name)
+
+
 def load_prior(name: str) -> ScoreNetwork:
     """Return a shipped score network, frozen and in evaluation mode.
 
@@ -136,7 +141,7 @@ def load_prior(name: str) -> ScoreNetwork:
     MissingError, InputError
         If the file is missing, damaged, or of another architecture (see `petrecon.models.weights`).
     """
-    path = Path(name) if name.endswith(".safetensors") else weights_path(name)
+    path = prior_path(name)
     spec, state = load_weights(path, "score")
     network = ScoreNetwork(ScoreSpec.from_dict(spec))
     load_into(network, state, path.name)

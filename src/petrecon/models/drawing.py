@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _TUNED = "0.25", "#d55e00"
-_FILL = {"transformer": "#cfe3f3", "convolution": "#eeeeee", "picture": "#ffffff"}
+_INK = "0.25"
+_FILL = {"transformer": "#cfe3f3", "convolution": "#eeeeee", "picture": "#ffffff", "tuned": "#d55e00"}
 _WIDTH, _HEIGHT, _STRIP, _ROW = 2.25, 1.02, 0.27, 1.36
 _X = (0.0, 3.0, 5.9)
 """Left edges of the columns, in inches; a row is a grid, from the finest at the top to the coarsest."""
@@ -120,7 +120,7 @@ def _draw_unetr(ax: Axes, spec: UNETRSpec, sizes: dict[str, StageSize], tuned: d
     label = f"vision transformer\n{vit.heads} heads, {_millions(vit.parameters)}"
     ax.text(_X[0] + _WIDTH / 2, bottom + 0.12, label, ha="center", va="top", size=9, color=_INK)
     if "vit" in tuned:
-        _strip(ax, (_X[0], bottom + 0.52, _WIDTH, _STRIP), tuned["vit"])
+        _box(ax, (_X[0], bottom + 0.52, _WIDTH, _STRIP), tuned["vit"], "tuned")
     _connect_all(ax, boxes, _UNETR_FLOW, _UNETR_SKIPS)
 
 
@@ -143,7 +143,7 @@ def _stage(ax: Axes, box: Box, stage: StageSize, tuned: str | None) -> None:
     text = f"{stage.name}\n{what}\n{stage.size}, {_millions(stage.parameters)}"
     ax.text(x + w / 2, y + (h - (_STRIP if tuned else 0)) / 2, text, ha="center", va="center", size=9, linespacing=1.25)
     if tuned:
-        _strip(ax, (x, y + h - _STRIP, w, _STRIP), tuned)
+        _box(ax, (x, y + h - _STRIP, w, _STRIP), tuned, "tuned")
 
 
 def _millions(parameters: int) -> str:
@@ -155,15 +155,16 @@ def _box(ax: Axes, box: Box, text: str, kind: str) -> None:
 
     x, y, w, h = box
     ax.add_patch(Rectangle((x, y), w, h, fc=_FILL[kind], ec=_INK, lw=0.8))
-    ax.text(x + w / 2, y + h / 2, text, ha="center", va="center", size=9, color="black", linespacing=1.25)
-
-
-def _strip(ax: Axes, box: Box, text: str) -> None:
-    from matplotlib.patches import Rectangle
-
-    x, y, w, h = box
-    ax.add_patch(Rectangle((x, y), w, h, fc=_TUNED, ec=_TUNED, lw=0.8))
-    ax.text(x + w / 2, y + h / 2, text, ha="center", va="center", size=9, color="white")
+    ax.text(
+        x + w / 2,
+        y + h / 2,
+        text,
+        ha="center",
+        va="center",
+        size=9,
+        color="white" if kind == "tuned" else "black",
+        linespacing=1.25,
+    )
 
 
 def _connect_all(ax: Axes, boxes: Mapping[str, Box], flow: Pairs, skips: Pairs) -> None:

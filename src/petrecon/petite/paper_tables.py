@@ -14,7 +14,7 @@ from petrecon.petite.settings import table4
 from petrecon.projectors import load_scanner
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 NETWORKS: dict[str, UNETRSpec | CVTGANSpec] = {"CVT-GAN": CVTGANSpec.paper(), "UNETR": UNETRSpec.paper()}
 """Printed name → the paper's widths."""
@@ -28,13 +28,13 @@ _MIXED = ("lora", "adapters", "ssf", "vpt")
 
 
 def scanners_table(published: DataFrame) -> DataFrame:
-    """Return Table 3: the paper's groups of image grids beside the native grids of our cards (lengths in mm)."""
+    """Return Table 3: the paper's groups of image grids beside the grids of our cards in the paper profile."""
     import pandas as pd
 
     rows = []
     for row, name in zip(published.itertuples(), CARDS, strict=True):
         one: Any = row
-        native = load_scanner(name).geometry("paper", 3)
+        native = load_scanner(name).profile("paper", 3)
         rows.append(
             {
                 "scanner": one.scanner,
@@ -44,7 +44,7 @@ def scanners_table(published: DataFrame) -> DataFrame:
                 "voxel (mm)": f"{one.voxel_x_mm:.2f}×{one.voxel_z_mm:.2f}",
                 "our card": name,
                 "our grid": "×".join(str(n) for n in native.image_shape),
-                "our voxel (mm)": f"{native.voxel_size[0]:.2f}×{native.voxel_size[2]:.2f}",
+                "our voxel (mm)": f"{native.voxel_mm[0]:.2f}×{native.voxel_mm[2]:.2f}",
             }
         )
     return pd.DataFrame(rows)
@@ -95,7 +95,7 @@ def infeasible_table() -> DataFrame:
         for encoder in _MIXED:
             for decoder in _MIXED:
                 reasons = [
-                    f"{METHODS[method]} in the {part}: {reason}"
+                    f"no {METHODS[method]} in the {part}; {reason}"
                     for part, method in (("encoder", encoder), ("decoder", decoder))
                     if (reason := why_not(spec.architecture, part, method))
                 ]
@@ -106,14 +106,17 @@ def infeasible_table() -> DataFrame:
 
 
 def settings_table(published: DataFrame) -> DataFrame:
-    """Return Table 4 with our number of steps, and whether our settings are those of the paper."""
+    """Return Table 4 with our number of steps, and whether our settings are those of the paper.
+
+    No-FT, the network that is not adapted, has the settings of pre-training.
+    """
     import pandas as pd
 
     names = {spec.architecture: name for name, spec in NETWORKS.items()}
     fields = ["learning_rate", "weight_decay", "optimiser", "schedule"]
     rows = []
     for row in published.to_dict("records"):
-        used = table4(row["network"], row["method"])
+        used = table4(row["network"], "pretraining" if row["method"] == "no-ft" else row["method"])
         same = all(getattr(used, field) == row[field] for field in fields)
         rows.append(
             {"network": names[row["network"]], "method": LABELS[row["method"]]}
@@ -127,13 +130,14 @@ def contradictions_table(table1: DataFrame, table2: DataFrame, table7: DataFrame
     """Return pairs of printed numbers that should agree and do not, or should differ and do not."""
     import pandas as pd
 
-    one, two = table1.set_index(["network", "method"]), table2.set_index(["network", "method", "bitfit"])
+    one, two = table1.set_index(["network", "method"]), table2.set_index(["network", "method", "bitfit"]).sort_index()
     seven = table7.set_index("mix")
     agree, differ = "should agree", "should differ"
     unetr, cvt = "unetr", "cvt-gan"
     rows = [
         (agree, "UNETR, No-FT, NRMSE: Tables 1 and 2", one.nrmse[unetr, "no-ft"], two.nrmse[unetr, "No-FT", "no"]),
-        (agree, "UNETR, Full-FT, NRMSE: Tables 1 and 2", one.nrmse[unetr, "full-ft"], two.nrmse[unetr, "Full-FT", "no"]),
+        (agree, "UNETR, Full-FT, NRMSE: Tables 1 and 2", one.nrmse[unetr, "full-ft"],
+         two.nrmse[unetr, "Full-FT", "no"]),
         (agree, "UNETR, SSF, %: Tables 1 and 2", one.per_cent[unetr, "ssf"], two.per_cent[unetr, "SSF", "no"]),
         (agree, "UNETR, SSF, PSNR (dB): Tables 1 and 2", one.psnr_db[unetr, "ssf"], two.psnr_db[unetr, "SSF", "no"]),
         (agree, "CVT-GAN, LoRA, %: Tables 1 and 2", one.per_cent[cvt, "lora"], two.per_cent[cvt, "LoRA r=8", "no"]),
@@ -145,3 +149,13 @@ def contradictions_table(table1: DataFrame, table2: DataFrame, table7: DataFrame
         ("should grow", "CVT-GAN, LoRA, %: without BitFit, with", *two.per_cent[cvt, "LoRA r=8"]),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["they", "what", "first", "second"])
+
+
+def nrmse_excess(published: DataFrame) -> Series[float]:
+    """Return by how much each printed NRMSE lies above 10^(−PSNR/20), as a fraction.
+
+    Volumes scaled to [0, 1] have NRMSE = 10^(−PSNR/20) each. A mean NRMSE is therefore never below that of the mean
+    PSNR, and close to it unless the volumes differ very much.
+    """
+    excess: Series[float] = published["nrmse"] / 10 ** (-published["psnr_db"] / 20) - 1
+    return excess

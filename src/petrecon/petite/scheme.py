@@ -108,9 +108,18 @@ def _bars(
 
 def _scan(ax: Axes, x: float, y: float, picture: Tensor, top: float, label: str) -> None:
     inside = ax.inset_axes((x, y + 0.42, _PICTURE, _PICTURE), transform=ax.transData)
-    inside.imshow(picture.detach().cpu().T, origin="lower", cmap="gray_r", vmin=0, vmax=top)
+    inside.imshow(_cropped(picture).numpy().T, origin="lower", cmap="gray_r", vmin=0, vmax=top)
     inside.set_axis_off()
     ax.text(x + _PICTURE / 2, y + 0.3, label, ha="center", va="center", size=9, color=_INK)
+
+
+def _cropped(picture: Tensor) -> Tensor:
+    """Return the square around the head: where the picture exceeds a twentieth of its maximum."""
+    x, y = (picture.detach().cpu() > 0.05 * picture.max()).nonzero(as_tuple=True)
+    half = int(max(x.max() - x.min(), y.max() - y.min())) // 2 + 2
+    middle = [int(v.min() + v.max()) // 2 for v in (x, y)]
+    rows, columns = (slice(max(0, m - half), m + half + 1) for m in middle)
+    return picture.detach().cpu()[rows, columns]
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

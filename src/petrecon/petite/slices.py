@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from petrecon.errors import InputError, ParameterError, did_you_mean
 from petrecon.petite.exams import FRAMES, TRACER
 from petrecon.petite.protocols import reconstruction_of
+from petrecon.petite.scaling import SCALINGS, shared_level, unit_scale
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.projectors import AcquisitionModel, load_scanner
 from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
@@ -17,60 +21,102 @@ BRIGHT = 0.4
 """Fraction of a long scan's maximum above which a voxel counts as bright tissue."""
 
 
-def slice_pair(
-    scanner: str, anatomy: str, seed: int = 0, *, profile: str = "quick", slice_mm: float = 8.0
-) -> tuple[Tensor, Tensor, Any]:
-    """Return a head's short and long scan in one slice, reconstructed as the scanner's protocol says.
+@dataclass(frozen=True, eq=False)
+class SliceSet:
+    """One slice each of N heads on one scanner.
+
+    Attributes
+    ----------
+    short, long : (N, X, Y) tensors
+        First of six 5-minute frames, and the mean of all six, kBq/mL.
+    voxel_size : tuple of float
+        mm.
+    projector : LinearOperator
+        What measured them.
+    """
+
+    short: Tensor
+    long: Tensor
+    voxel_size: tuple[float, ...]
+    projector: Any
+
+    def scaled(self, scaling: str = "each") -> tuple[Tensor, Tensor]:
+        """Return short and long scans as a network sees them, dimensionless (see `petrecon.petite.scaled`).
+
+        Parameters
+        ----------
+        scaling : {"each", "shared"}
+            Every slice to [0, 1] by its own range, as published, or both by the level of the short scan.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown scaling.
+        """
+        if scaling not in SCALINGS:
+            raise ParameterError(f"there is no scaling {scaling!r}.{did_you_mean(scaling, SCALINGS)}")
+        short, long = self.short[..., None], self.long[..., None]
+        if scaling == "each":
+            return unit_scale(short)[..., 0], unit_scale(long)[..., 0]
+        level = shared_level(short).reshape(-1, 1, 1)
+        return self.short / level, self.long / level
+
+
+def slice_set(
+    scanner: str, anatomies: Sequence[str], seed: int = 0, *, profile: str = "quick", slice_mm: float = 30.0
+) -> SliceSet:
+    """Return short and long scans of heads in one slice, reconstructed as the scanner's protocol says.
 
     Parameters
     ----------
     scanner : str
         Name or path of a card.
-    anatomy : str
+    anatomies : sequence of str
+        One head each; head k has the seed ``seed + k``, which draws its warp, its uptake and its counts.
     seed : int
-        Draws the subject, its uptake and the counts.
     profile : str
         Coarsening of the scanner.
     slice_mm : float
         Height of the slice above the AC–PC plane, mm.
 
-    Returns
-    -------
-    short, long : (X, Y) tensors
-        First of six 5-minute frames and the mean of all six, kBq/mL.
-    projector : LinearOperator
-        What measured them; it knows its geometry.
-
     Raises
     ------
+    InputError
+        For no anatomy.
     CardError, ParameterError
         For an unknown scanner, anatomy or profile.
     """
+    if not anatomies:
+        raise InputError("no heads: a set of slices needs at least one anatomy")
     card = load_scanner(scanner)
     geometry, protocol = card.geometry(profile, 2), reconstruction_of(card.name)
-    head = make_subject(
-        anatomy, seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size, slice_mm=slice_mm
-    )
-    exam = simulate_exam(head, TRACER, scanner, seed=seed, profile=profile, frames=FRAMES)
-    model = exam.model
-    if not protocol.resolution_model:
-        model = AcquisitionModel(
-            model.projector, attenuation=model.attenuation, scale=model.scale, background=model.background
-        )
-    frames = osem(exam.counts, model, protocol.epochs, balanced_subsets(geometry.views, protocol.subsets))
-    frames = gaussian_filter(frames, geometry.voxel_size, protocol.filter_fwhm_mm)
-    return frames[0], frames.mean(0), exam.model.projector
+    grid: dict[str, Any] = {
+        "image_shape": geometry.image_shape,
+        "voxel_size": geometry.voxel_size,
+        "slice_mm": slice_mm,
+    }
+    short, long, model = [], [], None
+    for k, anatomy in enumerate(anatomies):
+        head = make_subject(anatomy, seed + k, **grid)
+        exam = simulate_exam(head, TRACER, scanner, seed=seed + k, profile=profile, frames=FRAMES)
+        model = exam.model
+        if not protocol.resolution_model:
+            model = AcquisitionModel(
+                model.projector, attenuation=model.attenuation, scale=model.scale, background=model.background
+            )
+        frames = osem(exam.counts, model, protocol.epochs, balanced_subsets(geometry.views, protocol.subsets))
+        frames = gaussian_filter(frames, geometry.voxel_size, protocol.filter_fwhm_mm)
+        short.append(frames[0])
+        long.append(frames.mean(0))
+    assert model is not None
+    return SliceSet(torch.stack(short), torch.stack(long), geometry.voxel_size, model.projector)
 
 
-def noise_facts(short: Tensor, long: Tensor) -> dict[str, float]:
-    """Return what a network meets in a pair of scans, over bright tissue.
+def noise_facts(scans: SliceSet, k: int = 0) -> dict[str, float]:
+    """Return what a network meets in the scans of head k, over bright tissue.
 
     The short scan is one of the n = 6 frames whose mean is the long one, so the noise of their difference has
     (n - 1)/n of the short scan's variance, and is corrected for that.
-
-    Parameters
-    ----------
-    short, long : (X, Y) tensors
 
     Returns
     -------
@@ -79,14 +125,14 @@ def noise_facts(short: Tensor, long: Tensor) -> dict[str, float]:
         voxels that are neighbours along x; ``gain``: what takes the short scan to the long one when each is scaled to
         [0, 1] by its own range.
     """
-    n = len(FRAMES)
+    n, short, long = len(FRAMES), scans.short[k], scans.long[k]
     bright = long > BRIGHT * long.max()
     noise = (short - long) * (n / (n - 1)) ** 0.5
     pairs = bright[1:] & bright[:-1]
     grain = torch.corrcoef(torch.stack([noise[1:][pairs], noise[:-1][pairs]]))[0, 1]
-    means = [(x[bright].mean() - x.min()) / (x.max() - x.min()) for x in (short, long)]
+    short_scaled, long_scaled = (x[k] for x in scans.scaled())
     return {
         "noise": 100 * float(noise[bright].std() / long[bright].mean()),
         "grain": float(grain),
-        "gain": float(means[1] / means[0]),
+        "gain": float(long_scaled[bright].mean() / short_scaled[bright].mean()),
     }

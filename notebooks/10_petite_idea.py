@@ -1,0 +1,284 @@
+# %% [markdown]
+# # One network, another scanner
+#
+# *You will learn* why a network that turns a five-minute scan into a half-hour one fails on another scanner, what a transformer does with a volume, what each way of tuning a few parameters puts into it, and why less than one per cent can be enough.
+# *Before:* {doc}`01_scanners`, {doc}`03_counts`. *Time:* twenty-five minutes to read, half a minute to run.
+#
+# A PET scan of the brain takes half an hour because counts are few. Stop after five minutes and the noise is $\sqrt6 \approx 2.4$ times as high. A network can learn, from pairs of both, to make the short scan look like the long one: *scan-time reduction*. PETITE {cite:p}`petite2024` asks what happens in a hospital whose scanner the network never saw, and answers: freeze the network, insert a few small modules, and train only those.
+# This chapter takes the idea apart; everything is drawn and counted **from the networks themselves**. None is trained here: the training study of Part II comes later, and no result of the paper is claimed yet.
+
+# %% tags=["parameters"]
+source: str = "hrrt"
+target: str = "biograph-truepoint"
+seed: int = 0
+profile: str = "quick"
+
+# %% tags=["hide-input"]
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from petrecon.compendium import profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.models.stages import blank, stages
+from petrecon.peft import apply, count, petite, single_methods
+from petrecon.peft.drawing import draw_blocks, draw_network, insertions
+from petrecon.petite import ANATOMIES, paper_tables
+from petrecon.petite.linear import AS_IT_COMES, TUNED, transfer
+from petrecon.petite.pictures import draw_pairs, draw_transfer
+from petrecon.petite.scheme import draw_scheme
+from petrecon.petite.slices import noise_facts, slice_set
+from petrecon.projectors import load_scanner
+
+style()
+size, specs, unetr = profile_sizes("10_petite_idea", profile), paper_tables.NETWORKS, paper_tables.NETWORKS["UNETR"]
+published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (1, 2, 3, 4, 6, 7)}
+
+# %% [markdown]
+# ## Five scanners
+#
+# The paper sorts FDG brain scans of the ADNI study by image grid into five groups, its five "scanners"; it names no model. Our cards fit the grids. Groups 1 and 2 share one voxel size, and nothing printed tells them apart but eight planes: a Biograph mMR, with its own grid, stands in for the second.
+
+# %% tags=["hide-input"]
+table(
+    paper_tables.scanners_table(published[3]),
+    name="tab-petite-3",
+    caption="Table 3 of the paper (left) and the scanner cards that stand in for its groups (right; paper profile). Voxels: side in the plane × height. OHSU: Oregon Health & Science University; UCSD: University of California San Diego.",
+)
+
+# %% [markdown]
+# ## What differs
+#
+# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/petite.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
+
+# %%
+machines = list(dict.fromkeys([*paper_tables.CARDS, source, target]))
+names = [load_scanner(m).name for m in machines]
+train, test = {}, {}
+for i, m in enumerate(machines):  # test heads are the same on every scanner, training heads are not
+    test[m] = slice_set(m, (ANATOMIES["test"] * 4)[: size["test"]], seed, profile=profile)
+    train[m] = slice_set(m, (ANATOMIES["train"] * 4)[: size["train"]], seed + 100 * (i + 1), profile=profile)
+record_backend(test[source].projector)
+facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names)
+
+# %% tags=["hide-input"]
+show(
+    draw_pairs(dict(zip(names, test.values(), strict=True))),
+    name="fig-petite-scanners",
+    caption="One head on every scanner: the first five minutes (top) and all thirty (bottom), each scaled to its own range, as a network sees it.",
+    alt="Noise of the short scan in bright tissue: " + ", ".join(f"{k} {v:.0f} %" for k, v in facts["noise"].items()),
+)
+low_high = {k: f"{v.min():.2f} ({v.idxmin()}) to {v.max():.2f} ({v.idxmax()})" for k, v in facts.items()}
+say(
+    f"In the same head the noise of the short scan in bright tissue is {low_high['noise']} per cent, its correlation between neighbouring voxels {low_high['grain']}, and the gain from the scaled short to the scaled long scan {low_high['gain']}."
+)
+
+# %% [markdown]
+# ## The smallest network there is
+#
+# One convolution of $5\times5$ voxels and an offset: 26 numbers, which least squares finds exactly. Train it on one scanner and use it on another. Then freeze it and learn two numbers on the target scanner, a scale $s$ and a shift $t$ of its output: a miniature of what follows.
+
+# %% tags=["hide-input"]
+maps, shared = transfer(train, test), transfer(train, test, "shared")
+off, at = ~np.eye(len(machines), dtype=bool), (machines.index(source), machines.index(target))
+for scaling, both in (("each", maps), ("shared", shared)):
+    for name, values in both.items():
+        record(f"toy/{scaling}/{name}", float(values[off].mean()), unit="dB", note="mean over pairs of scanners")
+mean = [f"{both[n][off].mean():+.1f} dB" for both in (maps, shared) for n in (AS_IT_COMES, TUNED)]
+show(
+    draw_transfer(maps, names, "PSNR above that of own training (dB)"),
+    name="fig-petite-toy",
+    caption=f"A network of 26 numbers on other scanners, each scan scaled by its own range: PSNR above the same network trained there ({size['train']} training and {size['test']} test heads; a demonstration, not a claim of the paper).",
+    alt=f"Mean over pairs of different scanners: {mean[0]} as it comes, {mean[1]} with two numbers tuned; the worst pair loses {-maps[AS_IT_COMES].min():.1f} dB.",
+)
+say(
+    f"From {names[at[0]]} to {names[at[1]]}: **{maps[AS_IT_COMES][at]:+.1f} dB** as it comes, **{maps[TUNED][at]:+.1f} dB** with two of 26 numbers tuned; mean over all pairs {mean[0]} and {mean[1]}. "
+    f"Divide short and long scan by *one* level instead, and the means are {mean[2]} and {mean[3]}. With the published scaling a network has to guess a gain as well, from few heads (hence a plus here and there); that part two numbers can mend. What is left is blur and the grain of the noise."
+)
+
+# %% [markdown]
+# ## Two steps
+#
+# The paper's scheme has the same shape, with millions of numbers in place of 26. First pre-train everything on a source scanner that has many pairs. Then, on the target scanner with few (ten subjects in the released scripts), train only what was inserted.
+
+# %% tags=["hide-input"]
+found = count(apply(blank(unetr), petite("unetr")))
+source_target = [(load_scanner(m).title, *(x[0] for x in test[m].scaled())) for m in (source, target)]
+show(
+    draw_scheme(unetr, petite("unetr"), *source_target),
+    name="fig-petite-scheme",
+    caption="The two steps, for UNETR with the paper's best recipe. Bars: blocks of the encoder and stages of the decoder; orange learns, grey is frozen. An orange edge is an inserted module, an orange foot a trained bias.",
+    alt=f"Diagram in two rows. Above, all {found.total:,} parameters learn from a short and a long scan on {names[at[0]]}; below, on {names[at[1]]}, only {found.trainable:,} do, {found.per_cent:.2f} per cent: thin orange strips beside grey bars.",
+)
+
+# %% [markdown]
+# ## Transformers for volumes
+#
+# A convolution looks at neighbours. *Attention* lets every place look at every other. UNETR {cite:p}`hatamizadeh2022` cuts a patch of the volume into cubes of $16^3$ voxels and turns each into a vector, a *token* {cite:p}`dosovitskiy2021`. In each block every token
+# asks a question $q$, offers a key $k$ and carries a value $v$, all linear maps of itself ($q = hW_q$ and so on), and gathers the values whose keys answer its question {cite:p}`vaswani2017`:
+#
+# $$\text{attention}(h) = \operatorname{softmax}\!\Bigl(\tfrac{q\,k^{\mathsf T}}{\sqrt d}\Bigr)\,v .$$
+#
+# Then each token passes alone through a perceptron of two layers. Convolutions lead back from tokens to voxels. In 3D CVT-GAN {cite:p}`zeng2022` transformer blocks stand on both sides of a U-Net, $q$, $k$, $v$ come from convolutions {cite:p}`wu2021`, and a second network, the discriminator, judges the result in training.
+
+# %% tags=["hide-input"]
+for name, spec in specs.items():
+    recipe, sizes, total = petite(spec.architecture), stages(spec), count(blank(spec)).total
+    where = ", ".join(f"{k} ({n:,})" for k, n in insertions(spec, recipe).items())
+    blue = 100 * sum(s.parameters for s in sizes.values() if s.blocks) / total
+    record(f"transformer_share/{name}", blue, unit="%")
+    show(
+        draw_network(spec, recipe),
+        name=f"fig-petite-{spec.architecture}",
+        caption=f"{name} at the paper's widths. Each box: channels × grid, parameters. Blue: transformer, grey: convolution, orange: what the paper's best recipe inserts (besides all biases). Dashed: features passed across.",
+        alt=f"Diagram of {len(sizes)} stages with {total:,} parameters, {blue:.0f} per cent of them in transformer stages. The recipe trains {where}.",
+    )
+tokens, voxels = int(np.prod(stages(unetr)["vit"].grid)), int(np.prod(unetr.patch))
+say(f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} voxels would make {voxels**2:,}.")
+
+# %% [markdown]
+# ## What each method inserts
+#
+# * **LoRA** {cite:p}`hu2022` adds a thin product to a matrix, $W + 2BA$, here to $W_q$ and $W_k$. $B = 0$ at start.
+# * **Adapters** {cite:p}`houlsby2019` put a bottleneck behind the perceptron, $y + U\,\mathrm{GELU}(Dy)$. $U = 0$ at start.
+# * **SSF** {cite:p}`lian2022` scales and shifts the output of each layer per channel, $s \odot y + t$: the toy's two numbers, everywhere.
+# * **VPT** {cite:p}`jia2022` gives tokens more to look at: learned *prompts* $P$. **Ours differs.** Random prompts in the common softmax change the network before it has learned anything. Ours have a softmax of their own, added to that of the image, with values that are   zero at start. In CVT-GAN, where tokens are voxels, prompts are learned volumes that join the channels. The number of parameters is the paper's.
+# * **BitFit** {cite:p}`benzaken2022` inserts nothing and trains every bias; **LayerNorm** tuning trains weight and bias of each layer norm.
+#
+# Each leaves the network exactly as it was until training starts; that is tested. The released code does not: its adapters in CVT-GAN begin at random, those in UNETR can never learn more than one vector of biases, and its SSF in CVT-GAN loses the output of the perceptron.
+
+# %% tags=["hide-input"]
+shown = ("lora", "adapters", "ssf", "vpt", "bitfit", "layernorm")
+recipes = {paper_tables.LABELS[m]: single_methods("unetr")[m] for m in shown}
+numbers = {title: count(apply(blank(unetr), one)).trainable for title, one in recipes.items()}
+show(
+    draw_blocks(unetr, recipes),
+    name="fig-petite-blocks",
+    caption="A transformer block of UNETR with what each method trains (orange); 768→4→768 is a product of rank 4; VPT is ours. Under each title: in the whole network, and its share. Read from the modules.",
+    alt="Six diagrams of one transformer block. Trained: " + ", ".join(f"{t} {n:,}" for t, n in numbers.items()) + ".",
+)
+
+# %% [markdown]
+# ## How many numbers that is
+#
+# Networks of the paper's widths can be built without memory (PyTorch's *meta* device) and counted on any machine.
+
+# %% tags=["hide-input"]
+table(
+    paper_tables.counts_table(published[1]),
+    name="tab-petite-counts",
+    caption="Parameters that each method trains, counted at the paper's widths, beside the percentages of its Table 1.",
+    formats=dict.fromkeys(specs, ",") | {f"{name}{end} (%)": ".3f" for name in specs for end in ("", ", paper")},
+)
+
+# %% [markdown]
+# LayerNorm, BitFit, adapters, SSF and VPT come out as printed to about a hundredth of a point (CVT-GAN's BitFit and adapters fit better with the discriminator counted in; UNETR's SSF fits Table 2, which prints 0.2). LoRA does not. In UNETR the released code also builds two layers per block
+# that it never calls: with them it is 442,368 parameters, 0.435 per cent; the live ones are a third of that. In CVT-GAN it relies on a LoRA for depthwise convolutions that was not published; ours is smaller. PETITE contains a LoRA, so its share is smaller too.
+#
+# ## Mixing
+#
+# Why the same method in both halves? Mix-PEFT takes one of LoRA, adapters, SSF, VPT for the encoder, another for the decoder, and BitFit on top. The list is derived by a rule, not typed in: a method is feasible in a part that has the modules it needs.
+
+# %% tags=["hide-input"]
+mixed = paper_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
+record("mixes", len(mixed))
+table(
+    mixed,
+    name="tab-petite-mixes",
+    caption="Every feasible mix, all with BitFit, counted, beside the percentages of the paper's Tables 6 and 7.",
+    formats={"parameters": ",", "%": ".3f", "paper (%)": ".2f"},
+)
+refused, agree = paper_tables.infeasible_table(), int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
+record("mixes_as_printed", agree, note="percentages within 0.01 points of the printed ones")
+say(
+    f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to within 0.01 points; most of the others hold a LoRA, and for some we know no reason."
+)
+
+# %% [markdown]
+# ## Why less than one per cent can be enough
+#
+# * *Little changes.* Brains, tracer and question stay. Gain, blur and the grain of the noise change: few degrees of freedom. The toy shows what two of them can mend, and what not.
+# * *Changes have low rank.* Fine-tuning moves weights along few directions {cite:p}`aghajanyan2021`. A matrix of 768 × 768 has 589,824 entries; rank 4 spends 6,144, one per cent, on the directions that matter.
+# * *Few subjects.* Ten brains do not determine 28 million numbers. What is frozen cannot overfit, and is not forgotten: take the modules out and the source network is back, bit for bit.
+#
+# *Can* be, not *is*: a share is no measure of freedom. The same rank is a larger share of a narrower network, and whether it is enough is for experiments to say.
+#
+# The settings of those experiments are published, and ours follow them; the paper counts epochs, we steps.
+
+# %% tags=["hide-input"]
+table(
+    paper_tables.settings_table(published[4]),
+    name="tab-petite-4",
+    caption="Table 4 of the paper, and whether our settings are the same. No-FT: the settings of pre-training.",
+    formats={"learning rate": ".0e", "weight decay": ".0e"},
+)
+
+# %% [markdown]
+# ## The paper against itself
+#
+# The printed numbers do not all agree with each other. This is not rare, and it is why this book tests *claims* with intervals rather than chasing a decimal.
+
+# %% tags=["hide-input"]
+table(
+    paper_tables.contradictions_table(*(published[k] for k in (1, 2, 7))),
+    name="tab-petite-itself",
+    caption="Pairs of printed numbers: should they agree, differ or grow?",
+    formats={"first": "g", "second": "g"},
+)
+excess = 100 * paper_tables.nrmse_excess(published[6])
+say(
+    f"With volumes scaled to [0, 1], NRMSE = 10^(−PSNR/20) holds for each, so the printed means must lie close to that. In {(excess > 20).sum()} of the {len(excess)} rows of Table 6 the NRMSE is more than a fifth above it, by up to {excess.max():.0f} %. "
+    "The differences that matter, 0.04 to 0.4 dB, come without any spread, and the released code keeps the best epoch on the very subjects it reports."
+)
+
+# %% [markdown]
+# ```{exercise} SSF in five lines
+# :label: ex-ssf
+#
+# Write SSF as a module around a layer. Show that it changes nothing at start, and check by hand the 205,824 parameters in the figure: UNETR's SSF acts behind the patch embedding, the norms and every linear layer of the transformer.
+# ```
+
+# %% [markdown]
+# ```{solution-start} ex-ssf
+# :class: dropdown
+# ```
+
+
+# %%
+class MySSF(nn.Module):
+    def __init__(self, layer: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.layer, self.s, self.t = layer, nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.s * self.layer(h) + self.t
+
+
+layer, h = nn.Linear(8, 3), torch.randn(2, 8, generator=torch.Generator().manual_seed(seed))
+vit = blank(unetr).get_submodule("vit")
+channels = [m.weight.shape[0] for m in vit.modules() if isinstance(m, (nn.Linear, nn.LayerNorm, nn.Conv3d))]
+say(
+    f"Unchanged at start: {torch.equal(MySSF(layer, 3)(h), layer(h))}. {len(channels)} layers, two numbers per channel: **{2 * sum(channels):,}**, the library counts {numbers['SSF']:,}."
+)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ```{exercise} Prompts without tokens
+# :label: ex-vpt
+#
+# Why can VPT not enter UNETR's decoder, and what would have to be invented?
+# ```
+
+# %% [markdown]
+# ```{solution} ex-vpt
+# :class: dropdown
+#
+# A prompt is one more element in a *set* that attention reads: softmax does not care how many there are, and the output keeps one place per image token. A convolution reads a fixed neighbourhood with one weight per offset: there is no set to join.
+# One more voxel would need a place on the grid, and the frozen kernel has no weight for it. One could join learned volumes as extra *channels*, as in CVT-GAN's stages, but then the kernel needs new weights for them: another method. Hence 9 mixes for UNETR, 12 for CVT-GAN.
+# ```
+#
+# ## What next
+#
+# The training study: both networks, every method and mix, between scanners, with intervals. {doc}`20_ddip_idea` and {doc}`30_deq_idea` tell the other two stories of this book.
