@@ -3,8 +3,9 @@
 #
 # *You will learn* how each method treats a lesion that the MR does not show, and one that only the MR shows. *Before:* {doc}`23_ddip_results`. *Time:* five minutes to read, minutes to run.
 #
-# An image can have a high PSNR and hide a tumour. Three findings in white matter, 7 mm in radius, test what PSNR cannot: one **in PET only** (uptake 2.5 times its surround, invisible in MR), one **in MR only** (bright
-# there, no change of uptake: anything the reconstruction shows is invented), and one **in both**. No prior was trained on lesions.
+# An image can have a high PSNR and hide a tumour. Three findings in white matter, 7 mm in radius, test what PSNR cannot: one **in PET only** (uptake 2.5 times its surround, invisible in MR), one **in MR only** (dark
+# there, no change of uptake: anything the reconstruction shows is invented), and one **in both**. No prior was trained on lesions; and because a lesion may be hotter than anything in the training set, the samplers
+# are allowed up to three times its range here, where the paper cuts at one.
 
 # %% tags=["parameters"]
 scanner: str = "biograph-mmr"
