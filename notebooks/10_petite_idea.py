@@ -5,7 +5,7 @@
 # *Before:* {doc}`01_scanners`, {doc}`03_counts`. *Time:* twenty-five minutes to read, half a minute to run.
 #
 # A PET scan of the brain takes half an hour because counts are few. Stop after five minutes and the noise is $\sqrt6 \approx 2.4$ times as high. A network can learn, from pairs of both, to make the short scan look like the long one: *scan-time reduction*. PETITE {cite:p}`petite2024` asks what happens in a hospital whose scanner the network never saw, and answers: freeze the network, insert a few small modules, and train only those.
-# This chapter takes the idea apart; everything is drawn and counted **from the networks themselves**. None is trained here: the training study of Part II comes later, and no result of the paper is claimed yet.
+# This chapter takes the idea apart; everything is drawn and counted **from the networks themselves**. None is trained here; that begins in {doc}`11_petite_sources`.
 
 # %% tags=["parameters"]
 source: str = "hrrt"
@@ -281,4 +281,4 @@ say(
 #
 # ## What next
 #
-# The training study: both networks, every method and mix, between scanners, with intervals. {doc}`20_ddip_idea` and {doc}`30_deq_idea` tell the other two stories of this book.
+# {doc}`11_petite_sources` trains both networks on every scanner; {doc}`14_petite_results` then tries every method.

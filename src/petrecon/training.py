@@ -8,7 +8,7 @@ from pathlib import Path
 from petrecon.errors import CardError, did_you_mean
 from petrecon.models.training import load_training, training_names, weights_path
 
-KINDS = ("score",)
+KINDS = ("score", "petite")
 
 
 def train(name: str, *, progress: bool = True) -> Path:
@@ -34,17 +34,22 @@ def train(name: str, *, progress: bool = True) -> Path:
         from petrecon.ddip.pretrain import pretrain
 
         return pretrain(name, progress=progress)
+    if kind == "petite":
+        from petrecon.petite import sources
+
+        return sources.pretrain(name, progress=progress)
     raise CardError(f"the training card {name} is of an unknown kind {kind!r}.{did_you_mean(str(kind), KINDS)}")
 
 
 def listing() -> list[str]:
     """One line per training: name, kind, and what its shipped weights cost to make."""
-    lines = []
-    for name in training_names():
+    lines, names = [], training_names()
+    width = max(map(len, names), default=0)
+    for name in names:
         receipt = weights_path(name).with_suffix(".json")
         cost = "not trained yet"
         if receipt.is_file():
             told = json.loads(receipt.read_text(encoding="utf-8"))
             cost = f"trained in {told['seconds'] / 60:.0f} min on {told['device']}, {told['threads']} thread(s)"
-        lines.append(f"{name:24} {load_training(name)['kind']:8} {cost}")
+        lines.append(f"{name:{width}} {load_training(name)['kind']:8} {cost}")
     return lines

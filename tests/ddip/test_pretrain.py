@@ -10,6 +10,8 @@ from petrecon import paths, training
 from petrecon.ddip.pretrain import load_prior, pretrain, score_loss
 from petrecon.errors import CardError, InputError
 from petrecon.models import NoiseSchedule
+from petrecon.models.training import load_training, training_names
+from petrecon.models.weights import load_weights
 
 CARD = {
     "name": "tiny", "kind": "score", "tracer": "fdg", "heads": 2, "mr_dropout": 0.2, "iterations": 4, "batch": 2,
@@ -60,13 +62,15 @@ def test_mr_is_dropped_for_the_stated_share():
 def test_an_interrupted_training_ends_with_the_same_weights(house):
     """Two iterations, a stop, and the rest give bit for bit what an uninterrupted training gives."""
     pretrain("tiny", checkpoint_every=2, progress=False)
-    straight = (house / "weights" / "tiny.safetensors").read_bytes()
+    _, straight = load_weights(house / "weights" / "tiny.safetensors", "score")
     (house / "weights" / "tiny.safetensors").unlink()
     pretrain("tiny", checkpoint_every=2, stop_after=2, progress=False)
     assert not (house / "weights" / "tiny.safetensors").exists()
     assert (house / "cache" / "training" / "tiny.pt").exists()
     pretrain("tiny", checkpoint_every=2, progress=False)
-    assert (house / "weights" / "tiny.safetensors").read_bytes() == straight
+    _, resumed = load_weights(house / "weights" / "tiny.safetensors", "score")
+    assert resumed.keys() == straight.keys()
+    assert all(torch.equal(value, straight[key]) for key, value in resumed.items())
     assert not (house / "cache" / "training" / "tiny.pt").exists()
 
 
@@ -88,6 +92,34 @@ def test_a_card_of_unknown_kind_is_refused(house):
     (house / "training" / "odd.yaml").write_text("name: odd\nkind: scor\n")
     with pytest.raises(CardError, match="Did you mean 'score'"):
         training.train("odd")
+
+
+def test_every_kind_of_card_has_its_training(house, monkeypatch):
+    """`petrecon train NAME` and `petrecon train`, with a card of kind petite beside that of a score network."""
+    from click.testing import CliRunner
+
+    from petrecon.cli import main
+    from petrecon.petite import sources
+
+    calls = []
+
+    def note(name, *, progress=True):
+        calls.append((name, progress))
+        return house / "weights" / name
+
+    monkeypatch.setattr(sources, "pretrain", note)
+    (house / "training" / "pairs.yaml").write_text("name: pairs\nkind: petite\n")
+    assert training.train("pairs", progress=False) == house / "weights" / "pairs"
+    told = CliRunner().invoke(main, ["train", "pairs"], catch_exceptions=False)
+    assert told.output.strip() == str(house / "weights" / "pairs")
+    assert calls == [("pairs", False), ("pairs", True)]
+    listed = CliRunner().invoke(main, ["train"], catch_exceptions=False).output.splitlines()
+    assert [line.split(maxsplit=2) for line in listed] == [
+        ["pairs", "petite", "not trained yet"],
+        ["tiny", "score", "not trained yet"],
+    ]
+    monkeypatch.undo()
+    assert {load_training(name)["kind"] for name in training_names()} == set(training.KINDS)
 
 
 def test_a_users_own_weights_are_checked_before_a_kernel_starts(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from petrecon.ddip.scale import LEVEL, measured_scale, scale_of
 from petrecon.ddip.slices import slice_pool
 from petrecon.errors import InputError
-from petrecon.phantoms import SPLITS, make_subject, simulate_exam
+from petrecon.phantoms import SPLITS, activity, make_subject, simulate_exam
 
 GRID = {"image_shape": (24, 28), "voxel_size": 8.4, "heights_mm": (0.0, 30.0)}
 
@@ -29,6 +29,19 @@ def test_pet_lies_in_the_range_of_the_network(pool):
     assert 0.6 < pet.amax() < 1.3
     assert pet.min() == 0
     assert 0 <= mr.min() < mr.max() <= 1
+
+
+def test_pet_and_mr_are_mirrored_together(pool):
+    seen = set()
+    for pet, mr in zip(*pool.draw(12, 3), strict=True):
+        for mirror in ([], [1]):
+            for stack in pool.stacks:
+                if torch.equal(mr.flip(mirror), torch.stack([one.mr for one in stack])):
+                    seen.add(tuple(mirror))
+                    support = torch.stack([activity(one, "fdg", 0) for one in stack]) > 0
+                    assert torch.equal(pet.flip(mirror) > 0, support)
+                    assert not torch.equal(support, support.flip([1]))
+    assert seen == {(), (1,)}
 
 
 def test_heads_come_from_their_split_only(pool):

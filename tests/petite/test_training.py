@@ -1,5 +1,6 @@
 """Training lowers the loss, changes only what it may, repeats by seed and survives an interruption."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -63,7 +64,7 @@ def quick_prediction(monkeypatch):
 
 
 @torch.no_grad()
-def whole(network, short, patch):
+def whole(network, short, patch, *, pad=False):
     network.eval()
     return network(short[:, None])[:, 0]
 
@@ -230,3 +231,13 @@ def test_prediction_is_the_sliding_window(drawn, monkeypatch):
     """`fit` scores what `predict` returns: the two names are one function outside these tests."""
     monkeypatch.undo()
     assert training_module.predict is predict
+
+
+def test_a_short_grid_is_padded_only_when_asked(drawn, monkeypatch):
+    drawn = replace(drawn, **{n: getattr(drawn, n)[..., :12] for n in ("short", "long", "ideal", "truth", "brain")})
+    words = {"steps": 2, "volumes": 2, "crops": 1, "patch": (32, 32, 16)}
+    with pytest.raises(InputError, match="12 voxels along z, fewer than the patch of 32x32x16"):
+        fit(made(Denoiser), drawn, Settings(**words))
+    result = fit(made(Denoiser), drawn, Settings(**words, pad=True), validation=drawn)
+    assert result.final is not None
+    assert math.isfinite(result.final["psnr"])

@@ -15,7 +15,9 @@ from petrecon.petite.population import ANATOMIES, Member, check_members, folds, 
 from petrecon.petite.protocols import Reconstruction, reconstruction_of
 from petrecon.petite.scaling import SCALINGS, scaled, shared_level
 from petrecon.petite.settings import METHODS, Settings, table4
+from petrecon.petite.sources import Source, load_source, source_name
 from petrecon.petite.states import restore_state, trained_state
+from petrecon.petite.study import Tuned, tune, variants
 from petrecon.petite.training import Fit, fit
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "Reconstruction",
     "SCALINGS",
     "Settings",
+    "Source",
+    "Tuned",
     "bounds",
     "check_fits",
     "check_members",
@@ -38,6 +42,7 @@ __all__ = [
     "folds",
     "instrument",
     "load_pairs",
+    "load_source",
     "mean_scores",
     "population",
     "predict",
@@ -47,6 +52,9 @@ __all__ = [
     "score_volumes",
     "shared_level",
     "simulate",
+    "source_name",
     "table4",
     "trained_state",
+    "tune",
+    "variants",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -14,6 +13,7 @@ from petrecon.petite.cache import cache_file, read_volumes, write_volumes
 from petrecon.petite.exams import check_dose, exam_key, simulate
 from petrecon.petite.instrument import instrument
 from petrecon.petite.population import Member
+from petrecon.reconstruct.progress import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def load_pairs(
     check_dose(dose)
     machine = instrument(scanners[0], profile)
     found = []
-    for member in _bar(members, f"exams on {scanners[0]}", progress):
+    for _, member in zip(counted(len(members), f"exams on {scanners[0]}", progress), members, strict=True):
         file = cache_file(exam_key(member, machine, dose))
         volumes = read_volumes(file)
         if volumes is None:
@@ -121,12 +121,3 @@ def load_pairs(
         found.append(volumes)
     stacked = {name: torch.stack([v[name] for v in found]) for name in found[0]}
     return Pairs(**stacked, members=tuple(members), voxel_size=machine.geometry.voxel_size, dose=float(dose))
-
-
-def _bar(members: Sequence[Member], label: str, progress: bool) -> Iterator[Member]:
-    if not progress:
-        yield from members
-        return
-    from tqdm import tqdm
-
-    yield from tqdm(members, desc=label, file=sys.stderr, leave=False)

@@ -29,7 +29,7 @@ def check_fits(patch: Shape, grid: Shape, scanner: str = "the scanner") -> None:
         if n > room:
             raise InputError(
                 f"the grid of {scanner} has {room} voxels along {axis}, fewer than the patch of "
-                f"{'x'.join(map(str, patch))}: use a smaller patch, or pad=True to add empty voxels"
+                f"{'x'.join(map(str, patch))}: use a network with a smaller patch, or pad with empty voxels (pad=True)"
             )
 
 

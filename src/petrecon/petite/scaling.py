@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from petrecon.errors import InputError, ParameterError, did_you_mean
-from petrecon.petite.pairs import Pairs
 
 SCALINGS = ("each", "shared")
 
@@ -16,8 +16,22 @@ SHARED_PERCENTILE = 99.9
 """Of the short scan's voxels: its maximum is a noise peak, this is close to the activity of grey matter."""
 
 
+class Scans(Protocol):
+    """Short and long scans of N heads: volumes (`petrecon.petite.Pairs`) or slices (`SliceSet`)."""
+
+    @property
+    def short(self) -> Tensor:
+        """(N, X, Y[, Z]) kBq/mL."""
+        ...
+
+    @property
+    def long(self) -> Tensor:
+        """(N, X, Y[, Z]) kBq/mL."""
+        ...
+
+
 def unit_scale(volumes: Tensor) -> Tensor:
-    """Map every volume (N, X, Y, Z) to [0, 1] by its own minimum and maximum.
+    """Map every volume (N, X, Y[, Z]) to [0, 1] by its own minimum and maximum.
 
     As published (MONAI's ScaleIntensity). The scale of a noisy scan is then set by its highest noise peak.
 
@@ -48,18 +62,18 @@ def shared_level(short: Tensor) -> Tensor:
     return level
 
 
-def scaled(pairs: Pairs, scaling: str = "each", names: Sequence[str] = ("short", "long")) -> tuple[Tensor, ...]:
-    """Return volumes of the pairs as a network sees them, each (N, X, Y, Z), dimensionless.
+def scaled(pairs: Scans, scaling: str = "each", names: Sequence[str] = ("short", "long")) -> tuple[Tensor, ...]:
+    """Return scans as a network sees them, each (N, X, Y[, Z]), dimensionless.
 
     Parameters
     ----------
-    pairs : Pairs
+    pairs : Pairs or SliceSet
     scaling : {"each", "shared"}
         "each": every volume to [0, 1] by its own range, so that short and long have different gains, which the network
         must learn, and a prediction has no unit. "shared": both divided by the level of the short scan
         (`shared_level`), so that predictions times that level are in kBq/mL.
     names : sequence of str
-        Which volumes: short, long, ideal, truth.
+        Which scans: short, long, and for volumes ideal and truth.
 
     Raises
     ------
@@ -73,12 +87,13 @@ def scaled(pairs: Pairs, scaling: str = "each", names: Sequence[str] = ("short",
     volumes = [getattr(pairs, name) for name in names]
     if scaling == "each":
         return tuple(unit_scale(v) for v in volumes)
-    level = shared_level(pairs.short).reshape(-1, 1, 1, 1)
+    level = shared_level(pairs.short).reshape(-1, *(1,) * (pairs.short.ndim - 1))
     return tuple(v / level for v in volumes)
 
 
 def _range(volumes: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = volumes.amin((1, 2, 3), keepdim=True), volumes.amax((1, 2, 3), keepdim=True)
+    dims = tuple(range(1, volumes.ndim))
+    low, high = volumes.amin(dims, keepdim=True), volumes.amax(dims, keepdim=True)
     if not bool(torch.isfinite(low).all() and torch.isfinite(high).all()):
         raise InputError("a volume holds NaN or infinite values: the reconstruction diverged")
     if not bool((high > low).all()):

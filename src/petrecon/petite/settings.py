@@ -33,6 +33,8 @@ class Settings:
     objective : {"mse", "adversarial"}
         Mean squared error (UNETR), or binary cross-entropy of the discriminator's logits + 100 · L1 (CVT-GAN).
     scaling : {"each", "shared"}
+    pad : bool
+        Whether axes of a grid shorter than the patch get empty voxels; otherwise such a grid is refused.
     validate_every : int
         Steps between two validations; 0 validates after the last step only.
     seed : int
@@ -49,6 +51,7 @@ class Settings:
     schedule: str = "warmup-cosine"
     objective: str = "mse"
     scaling: str = "each"
+    pad: bool = False
     validate_every: int = 0
     seed: int = 0
 

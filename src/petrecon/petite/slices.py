@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from petrecon.errors import InputError, ParameterError, did_you_mean
+from petrecon.errors import InputError
 from petrecon.petite.exams import FRAMES, TRACER
 from petrecon.petite.protocols import reconstruction_of
-from petrecon.petite.scaling import SCALINGS, shared_level, unit_scale
+from petrecon.petite.scaling import scaled
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.projectors import AcquisitionModel, load_scanner
 from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
@@ -41,25 +41,9 @@ class SliceSet:
     projector: Any
 
     def scaled(self, scaling: str = "each") -> tuple[Tensor, Tensor]:
-        """Return short and long scans as a network sees them, dimensionless (see `petrecon.petite.scaled`).
-
-        Parameters
-        ----------
-        scaling : {"each", "shared"}
-            Every slice to [0, 1] by its own range, as published, or both by the level of the short scan.
-
-        Raises
-        ------
-        ParameterError
-            For an unknown scaling.
-        """
-        if scaling not in SCALINGS:
-            raise ParameterError(f"there is no scaling {scaling!r}.{did_you_mean(scaling, SCALINGS)}")
-        short, long = self.short[..., None], self.long[..., None]
-        if scaling == "each":
-            return unit_scale(short)[..., 0], unit_scale(long)[..., 0]
-        level = shared_level(short).reshape(-1, 1, 1)
-        return self.short / level, self.long / level
+        """Return short and long scans as a network sees them, dimensionless: `petrecon.petite.scaled`."""
+        short, long = scaled(self, scaling)
+        return short, long
 
 
 def slice_set(

@@ -17,7 +17,7 @@ from petrecon.petite.evaluate import mean_scores, score_volumes
 from petrecon.petite.infer import predict
 from petrecon.petite.objectives import trainable
 from petrecon.petite.pairs import Pairs
-from petrecon.petite.patches import PatchSampler
+from petrecon.petite.patches import PatchSampler, pad_to
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import Settings
 from petrecon.petite.states import identity_of, restore_state, trained_state
@@ -95,7 +95,8 @@ def fit(
     Raises
     ------
     InputError
-        For an empty training set, a grid smaller than the patch, or a checkpoint of another training.
+        For an empty training set, a grid smaller than the patch (unless `settings.pad`), or a checkpoint of another
+        training.
     ParameterError
         If the discriminator is missing.
     PetreconError
@@ -107,6 +108,8 @@ def fit(
     if adversarial and discriminator is None:
         raise ParameterError("the objective 'adversarial' needs a discriminator: build one, or choose objective='mse'")
     short, long = scaled(pairs, settings.scaling)
+    if settings.pad:
+        short, long = (pad_to(volumes, settings.patch) for volumes in (short, long))
     sampler = PatchSampler(short, long, settings.patch)
     device = next(network.parameters()).device
     players: list[Any] = [network, discriminator] if adversarial else [network]
@@ -179,7 +182,8 @@ def _lay_out(network: nn.Module) -> None:
 
 def _validate(network: nn.Module, validation: Pairs, settings: Settings, step: int, result: Fit) -> None:
     (short,) = scaled(validation, settings.scaling, ("short",))
-    scores = mean_scores(score_volumes(predict(network, short, settings.patch), validation, settings.scaling))
+    predicted = predict(network, short, settings.patch, pad=settings.pad)
+    scores = mean_scores(score_volumes(predicted, validation, settings.scaling))
     row = {"step": step, **scores}
     result.validations.append(row)
     if result.best is None or row["psnr"] > result.best["psnr"]:

@@ -1,0 +1,96 @@
+# %% [markdown]
+# # A learning rate for every row: @NETWORK@, @SOURCE@ to @TARGET@
+#
+# One of the runs between {doc}`../chapters/11_petite_sources` and {doc}`../chapters/14_petite_results`. The published rates belong to networks ten times as wide and to hundreds of steps. So every method gets the same chance here: multiples of its published rate, by one rule, judged on held-out *training* subjects of the target scanner. No test subject is seen.
+
+# %% tags=["parameters"]
+network: str = "unetr"
+source: str = "hrrt"
+target: str = "gemini"
+dose: float = 0.05
+seed: int = 0
+profile: str = "quick"
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from petrecon.compendium import profile_sizes, record, say, show, style, uses
+from petrecon.errors import PetreconError
+from petrecon.models.training import weights_path
+from petrecon.peft import Recipe
+from petrecon.petite import folds, load_pairs, load_source, mean_scores, population, source_name, tune, variants
+from petrecon.petite.rates import climb
+from petrecon.petite.study import label
+
+style()
+size = profile_sizes("12_petite_tuning", profile)
+name = source_name(network, source, size["weights"])
+uses(weights_path(name))
+base = load_source(name)
+
+# %%
+members = population(target, "train", size["subjects"])
+training, held = folds(members, size["folds"], seed)[0]
+pairs = load_pairs(members, dose, profile=base.profile, progress=True)
+first, second = pairs.select(training), pairs.select(held)
+recipes = variants(network)
+before = mean_scores(tune(base, "no-ft", recipes["no-ft"], first, second).scores)["psnr"]
+words = {"steps": size["steps"], "volumes": size["volumes"], "crops": 1, "seed": seed, "rank": size["rank"][network]}
+rows = []
+for row, recipe in recipes.items():
+    if row == "no-ft":
+        continue
+
+    def gain(factor: float, row: str = row, recipe: Recipe = recipe) -> float:
+        """Return what a multiple of the published rate gains over No-FT, dB."""
+        try:
+            tuned = tune(base, row, recipe, first, second, factor=factor, progress=True, **words)
+        except PetreconError:  # diverged
+            return -np.inf
+        return mean_scores(tuned.scores)["psnr"] - before
+
+    gains = climb(gain, size["factors"], size["factors"][len(size["factors"]) // 2])
+    for factor, value in ((f, v) for f, v in gains.items() if np.isfinite(v)):
+        record(f"gain/{row}/{factor:g}", value, unit="dB", note="over No-FT, on held-out training subjects")
+    best = max(gains, key=gains.get)
+    record(f"factor/{row}", best, note="multiple of the published learning rate, the best on held-out subjects")
+    rows.append({"method": label(row, recipe), "best": best, **{f"× {f:g}": gains.get(f) for f in size["factors"]}})
+found = pd.DataFrame(rows)
+
+# %% tags=["hide-input"]
+columns = [c for c in found if c.startswith("×")]
+values = found[columns].to_numpy(dtype=float)
+shown = np.clip(values, -1, None)
+fig, ax = plt.subplots(figsize=(6.0, 0.5 + 0.3 * len(found)), layout="constrained")
+drawn = ax.imshow(shown, cmap="cividis", aspect="auto")
+for (i, j), value in np.ndenumerate(values):
+    if np.isnan(value):
+        continue
+    ink = "white" if shown[i, j] < (np.nanmin(shown) + np.nanmax(shown)) / 2 else "black"
+    chosen = value == np.nanmax(values[i])
+    ax.text(
+        j,
+        i,
+        (f"{value:+.2f}" if np.isfinite(value) else "diverged") + (" ●" if chosen else ""),
+        ha="center",
+        va="center",
+        size=8,
+        color=ink,
+    )
+ax.set_xticks(range(len(columns)), columns)
+ax.set_yticks(range(len(found)), found["method"], size=8)
+ax.set_xlabel("multiple of the published learning rate")
+ax.grid(False)
+fig.colorbar(drawn, ax=ax, label="gain over No-FT (dB)")
+show(
+    fig,
+    name="fig-petite-rates-@RUN@",
+    caption=f"PSNR gained over No-FT on {len(held)} held-out subjects after {size['steps']} steps on {len(training)} others, for each row and multiple of its published rate (dot: the one the study takes; empty: not tried). The grid is walked uphill from its middle. Losses beyond 1 dB share a colour.",
+    alt="Best multiples: " + ", ".join(f"{r['method']} {r['best']:g}" for r in rows) + ".",
+    dimensionless=["multiple of the published learning rate"],
+)
+say(
+    f"Before tuning the network reaches {before:.2f} dB. The published rate is the best in {int((found['best'] == 1).sum())} of {len(found)} rows."
+)

@@ -1,0 +1,200 @@
+"""Source networks of the PETITE part: pre-trained on one scanner, shipped as weights, the base of every adapter."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from petrecon import paths
+from petrecon.errors import CardError, InputError, did_you_mean
+from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
+from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.weights import load_into, load_weights, save_weights
+from petrecon.petite.pairs import load_pairs
+from petrecon.petite.population import population
+from petrecon.petite.scaling import SCALINGS
+from petrecon.petite.settings import Settings, table4
+from petrecon.petite.training import fit
+
+KIND = "petite"
+SAYS = ("scanner", "dose", "profile", "subjects", "held_out", "scaling", "network", "settings")
+"""What a training card says beside its name and kind."""
+SPECS: dict[str, type[UNETRSpec] | type[CVTGANSpec]] = {"unetr": UNETRSpec, "cvt-gan": CVTGANSpec}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A pre-trained network with what it was trained on.
+
+    Attributes
+    ----------
+    name, scanner, scaling, profile : str
+        Training card; scanner, scaling of its scans and profile of its grid.
+    dose : float
+    spec : UNETRSpec or CVTGANSpec
+    settings : Settings
+        Of the pre-training.
+    network, discriminator : module, module or None
+        Never tuned in place: take `players`.
+    """
+
+    name: str
+    scanner: str
+    scaling: str
+    profile: str
+    dose: float
+    spec: UNETRSpec | CVTGANSpec
+    settings: Settings
+    network: nn.Module
+    discriminator: nn.Module | None
+
+    def players(self) -> tuple[nn.Module, nn.Module | None]:
+        """Return copies of network and discriminator, to tune."""
+        return copy.deepcopy(self.network), copy.deepcopy(self.discriminator)
+
+
+def source_name(network: str, scanner: str, suffix: str = "") -> str:
+    """Return the name of a source's training card, e.g. ``unetr-hrrt`` or, with suffix "shared", ``unetr-hrrt-shared``.
+
+    Raises
+    ------
+    CardError
+        If there is no such training: the scanner was no source, or the network is not known.
+    """
+    name = "-".join(filter(None, (network, scanner, suffix)))
+    known = [n for n in training_names() if n.startswith(tuple(SPECS))]
+    if name not in known:
+        raise CardError(
+            f"there is no source network {name!r} ({', '.join(known)}).{did_you_mean(name, known)} "
+            "Give one of them, or write a training card for yours"
+        )
+    return name
+
+
+def read_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settings]:
+    """Return a training card with its network and its settings.
+
+    Raises
+    ------
+    CardError
+        If the card is of another kind, or names a network or setting that is not known.
+    """
+    card = load_training(name)
+    if card["kind"] != KIND:
+        raise CardError(f"the training card {name} is of kind '{card['kind']}', not '{KIND}'")
+    missing = [key for key in SAYS if key not in card]
+    if missing:
+        raise CardError(f"the training card {name} does not say its {', '.join(missing)}: see unetr-hrrt.yaml")
+    if not (isinstance(card["network"], dict) and isinstance(card["settings"], dict)):
+        raise CardError(f"the training card {name} needs named values in network and settings: see unetr-hrrt.yaml")
+    twice = [key for key in ("patch", "scaling") if key in card["settings"]]
+    if twice:
+        raise CardError(f"the training card {name} has {twice[0]} in its settings: give it once, beside them")
+    if card["scaling"] not in SCALINGS:
+        raise CardError(
+            f"the training card {name} has scaling {card['scaling']!r}.{did_you_mean(str(card['scaling']), SCALINGS)}"
+        )
+    words = dict(card["network"])
+    architecture = words.pop("architecture", None)
+    if architecture not in SPECS:
+        raise CardError(f"the training card {name} has network {architecture!r}: use one of {', '.join(SPECS)}")
+    try:
+        spec = _spec(architecture, words)
+    except TypeError as error:
+        raise CardError(f"the training card {name} has a width that {architecture} does not know: {error}") from error
+    settings = table4(architecture, "pretraining", patch=spec.patch, scaling=card["scaling"], **card["settings"])
+    return card, spec, settings
+
+
+def pretrain(name: str, *, progress: bool = True) -> Path:
+    """Pre-train the network of a card on its source scanner and write its weights; an interrupted training resumes.
+
+    Parameters
+    ----------
+    name : str
+        Training card of kind ``petite`` in ``data/training``.
+
+    Returns
+    -------
+    path
+        The weight file; its receipt lies beside it.
+    """
+    card, spec, settings = read_card(name)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    pairs = load_pairs(
+        population(card["scanner"], "train", card["subjects"]), card["dose"], profile=card["profile"], progress=progress
+    )
+    held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], profile=card["profile"])
+    network = build(spec, settings.seed).to(device)
+    judge = build_discriminator(spec, settings.seed).to(device) if isinstance(spec, CVTGANSpec) else None
+    checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
+    result = fit(
+        network, pairs, settings, discriminator=judge, validation=held, checkpoint=checkpoint, progress=progress
+    )
+    state = {f"network.{k}": v for k, v in network.state_dict().items()}
+    if judge is not None:
+        state |= {f"discriminator.{k}": v for k, v in judge.state_dict().items()}
+    target = weights_path(name)
+    part = max(1, settings.steps // 20)
+    losses = [row["loss"] for row in result.history]
+    save_weights(
+        target,
+        state,
+        KIND,
+        {"architecture": spec.architecture, **asdict(spec)},
+        card=card,
+        seconds=round(result.seconds),
+        device=device,
+        threads=torch.get_num_threads(),
+        losses={
+            "columns": ["step", "training"],
+            "rows": [[i + part, sum(losses[i : i + part]) / part] for i in range(0, len(losses) - part + 1, part)],
+        },
+        validations=result.validations,
+        torch=torch.__version__,
+    )
+    checkpoint.unlink(missing_ok=True)
+    return target
+
+
+def load_source(name: str) -> Source:
+    """Return a shipped source network, frozen and in evaluation mode.
+
+    Raises
+    ------
+    MissingError, InputError, CardError
+        If the weights are missing, damaged or of another network than the card's.
+    """
+    card, spec, settings = read_card(name)
+    path = weights_path(name)
+    held, state = load_weights(path, KIND)
+    receipt = path.with_suffix(".json")
+    told = json.loads(receipt.read_text(encoding="utf-8")).get("card", {}) if receipt.is_file() else card
+    changed = [key for key in ("scanner", "scaling", "profile", "dose") if told.get(key) != card[key]]
+    if changed:
+        raise InputError(
+            f"the weights {path.name} were trained with {changed[0]} {told.get(changed[0])}, their card says "
+            f"{card[changed[0]]}: restore the card or run 'petrecon train {name}'"
+        )
+    if held != json.loads(json.dumps({"architecture": spec.architecture, **asdict(spec)})):
+        raise InputError(f"the weights {path.name} are of other widths than their card: run 'petrecon train {name}'")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = build(spec)
+    judge = build_discriminator(spec) if isinstance(spec, CVTGANSpec) else None
+    for player, prefix in ((network, "network."), (judge, "discriminator.")):
+        if player is not None:
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            load_into(player, own, path.name)
+            player.to(device).eval().requires_grad_(False)
+    return Source(name, card["scanner"], card["scaling"], card["profile"], card["dose"], spec, settings, network, judge)
+
+
+def _spec(architecture: str, widths: dict[str, Any]) -> UNETRSpec | CVTGANSpec:
+    words: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in widths.items()}
+    return SPECS[architecture](**words)

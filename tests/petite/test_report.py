@@ -1,0 +1,49 @@
+"""A study pools samples over pairs in one order, so that differences are paired."""
+
+import pytest
+
+from petrecon.errors import InputError
+from petrecon.petite.report import Study
+
+PAIRS = ("a", "b"), ("b", "c")
+
+
+def numbers(shift):
+    return {
+        "psnr/no-ft": {"samples": [20.0 + shift, 22.0 + shift]},
+        "psnr/lora": {"samples": [21.0 + shift, 22.5 + shift]},
+        "psnr/vpt": {"samples": [20.1 + shift, 22.1 + shift]},
+        "psnr/full-ft": {"samples": [22.0 + shift, 23.0 + 2 * shift]},
+        "seconds/lora": {"samples": [1.0, 2.0]},
+        "seconds/full-ft": {"samples": [2.0, 8.0]},
+        **{f"per_cent/{row}": {"value": v} for row, v in (("no-ft", 0), ("lora", 0.4), ("vpt", 0.1), ("full-ft", 100))},
+    }
+
+
+@pytest.fixture
+def study():
+    return Study({PAIRS[0]: numbers(0.0), PAIRS[1]: numbers(10.0)})
+
+
+def test_samples_are_pooled_pair_by_pair(study):
+    assert study.samples("psnr", "no-ft") == [20, 22, 30, 32]
+    assert study.samples("psnr", "no-ft", PAIRS[1]) == [30, 32]
+    assert study.mean("psnr", "no-ft") == 26
+    assert study.rows == ["no-ft", "lora", "vpt", "full-ft"]
+    assert study.value("per_cent", "lora") == 0.4
+
+
+def test_differences_and_ratios_are_paired(study):
+    assert study.gain("lora", "no-ft") == pytest.approx([1, 0.5, 1, 0.5])
+    assert study.gain("full-ft", "no-ft", pair=PAIRS[1]) == pytest.approx([2, 11])
+    assert study.ratio("seconds", "lora") == [0.5, 0.25, 0.5, 0.25]
+
+
+def test_best_and_worst_are_by_mean(study):
+    assert study.best(["lora", "vpt"]) == "lora"
+    assert study.worst_gain(["lora", "vpt"]) == "vpt"
+
+
+def test_a_row_that_was_not_run_is_named(study):
+    with pytest.raises(InputError, match=r"'psnr/loro'.*psnr/lora"):
+        study.samples("psnr", "loro")
