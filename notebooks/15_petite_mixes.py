@@ -56,12 +56,13 @@ for number, (network, name) in enumerate(printed.items(), 6):
             | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
             | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True)}
             | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
+            | {"paper: NRMSE": theirs["nrmse"]}
         )
     rows.sort(key=lambda r: -r["PSNR"])
     table(
         pd.DataFrame(rows),
         name=f"tab-petite-{number}",
-        caption=f"Table {number} for {name}: every mix, with BitFit, the best first; mean over pairs and folds (PSNR in dB), and the paper's numbers.",
+        caption=f"Table {number} for {name}: every mix, with BitFit, the best first; mean over pairs (PSNR in dB), paired gain with its interval, and the paper's numbers.",
         formats={"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: PSNR": ".2f", "paper: SSIM": ".3f"},
     )
     ranks = np.array([pd.Series(values).rank() for values in zip(*agree, strict=True)])
@@ -72,7 +73,7 @@ for number, (network, name) in enumerate(printed.items(), 6):
     record(f"place_of_petite/{network}", place)
     record(f"spread_of_mixes/{network}", spread, unit="dB")
     say(
-        f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f}."
+        f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f} (chance alone exceeds ±{1.96 / (len(rows) - 1) ** 0.5:.2f} in one case of twenty)."
     )
 largest = max(
     count(apply(blank(spec), r)).per_cent for spec in NETWORKS.values() for r in mixes(spec.architecture).values()
@@ -122,7 +123,7 @@ for network, name in printed.items():
 table(
     pd.DataFrame(rows),
     name="tab-petite-5",
-    caption="Table 5: seconds per step and peak memory on one core (two runs shared the machine), ratios to full fine-tuning with intervals over pairs and folds, and the paper's ratios.",
+    caption="Table 5: seconds per step on one core, methods in turn, the least of some rounds (another run had the other core), and peak memory; ratios to full fine-tuning with intervals over pairs, and the paper's. In CVT-GAN the discriminator learns under Full-FT only, so its cost is in that row.",
     formats={"s per step": ".3f", "MB": ".0f", "paper: time": ".2f", "paper: memory": ".2f"},
 )
 
@@ -167,7 +168,7 @@ gained = {
 show(
     fig,
     name="fig-petite-pareto",
-    caption="Gain over No-FT against the share of parameters, and against memory and time of a training step relative to full fine-tuning. Bars: 95 % intervals over pairs and folds. Upper left is better.",
+    caption="Gain over No-FT against the share of parameters, and against memory and time of a training step relative to full fine-tuning. Bars: intervals over pairs. Upper left is better.",
     alt=ranking(gained, "gain", "dB") + ".",
     dimensionless=["peak memory (relative to Full-FT)", "time per step (relative to Full-FT)"],
 )
@@ -194,13 +195,13 @@ for network, name in printed.items():
 # ```{exercise} Where the memory goes
 # :label: ex-petite-memory
 #
-# LayerNorm tuning trains a thousandth of the parameters, yet its step needs a large part of the memory of full fine-tuning. What is stored for it, and which method of this page could store less?
+# LayerNorm tuning trains under two thousandths of the parameters, yet its step needs about half the memory of full fine-tuning. What is stored for it, and which recipe could store less?
 # ```
 #
 # ```{solution} ex-petite-memory
 # :class: dropdown
 #
-# The activations: the gradient of the first norm's scale needs the whole chain behind it, so every nonlinear layer keeps its input. Only weight gradients and the optimiser's moments are saved, which are small beside the activations of a volume. A method that trains the *decoder* alone need not go back through the encoder, and stores nothing there: "UNETR, decoder only" would be cheaper than any row here.
+# The weights, and what the backward pass needs: the gradient of the first norm passes through everything behind it, so nonlinear layers and attention keep their inputs. Spared are weight gradients, Adam's two moments, and the inputs that frozen linear layers would keep only for their own weight gradient. A recipe in the decoder alone need not go back through the encoder, and should store less still.
 # ```
 #
 # ## What next

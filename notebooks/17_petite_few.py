@@ -3,7 +3,7 @@
 #
 # *You will learn* when tuning few parameters is better than tuning all, and when it is just cheaper. *Before:* {doc}`14_petite_results`. *Time:* five minutes to read, some minutes to run.
 #
-# The paper fine-tunes on ten subjects {cite:p}`petite2024`. Pairs of a short and a long scan are what a new site has least of. Here one to ten subjects of the target scanner train all parameters, the biases alone, or PETITE; learning rates stay as they were ({doc}`14_petite_results`), subjects are drawn several times.
+# The released scripts fine-tune on ten subjects {cite:p}`petite2024`. Pairs of a short and a long scan are what a new site has least of. Here one to ten subjects of the target scanner train all parameters, the biases alone, or PETITE; learning rates stay as they were ({doc}`14_petite_results`), subjects are drawn several times.
 
 # %% tags=["parameters"]
 source: str = "hrrt"
@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
-from petrecon.ddip.report import limits, told
 from petrecon.models.training import weights_path
 from petrecon.petite import (
     bounds,
@@ -47,11 +46,13 @@ for network in printed:
     name = source_name(network, source, size["weights"])
     uses(weights_path(name))
     base, recipes = load_source(name), variants(network)
-    rates = load_numbers("12_petite_tuning", network=network, profile=profile)
+    rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
     pool = load_pairs(population(target, "train", size["pool"]), dose, profile=base.profile, progress=True)
     test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
     start[network] = mean_scores(tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
-    words = {"rank": size["rank"][network], "volumes": size["volumes"], "crops": 1, "progress": True}
+    # each step takes all its patches from one subject, so that one and ten subjects see equally many
+    patches = size["volumes"] * size["crops"]
+    words = {"rank": size["rank"][network], "volumes": 1, "crops": patches, "progress": True}
     for draw in range(size["draws"]):
         order = np.random.default_rng([seed, draw]).permutation(len(pool)).tolist()
         for n, steps in jobs:
@@ -69,18 +70,26 @@ def gains(network: str, method: str, n: int, steps: int) -> list[float]:
     return [value - start[network] for value in psnr[network, method, n, steps]]
 
 
+def spread(values: list[float]) -> str:
+    """Write a mean with the lowest and the highest value."""
+    mean = f"{np.mean(values):+.2f}"
+    return mean if len(values) == 1 else f"{mean} [{min(values):+.2f}, {max(values):+.2f}]"
+
+
 def draw_gains(values: list[int], points: list[tuple[int, int]], what: str) -> plt.Figure:
     """Draw gains of all methods against a number of subjects or steps; `points` are (subjects, steps)."""
     fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True, layout="constrained")
     for ax, (network, name) in zip(axes, printed.items(), strict=True):
         for k, method in enumerate(methods):
-            spreads = [limits(gains(network, method, *point)) for point in points]
-            edges = [[s.value - s.low for s in spreads], [s.high - s.value for s in spreads]]
+            found = [gains(network, method, *point) for point in points]
+            middle = [float(np.mean(f)) for f in found]
+            edges = [
+                [m - min(f) for m, f in zip(middle, found, strict=True)],
+                [max(f) - m for m, f in zip(middle, found, strict=True)],
+            ]
             shifted = [v * 1.04 ** (k - 1) for v in values]
             title = label(method, variants(network)[method])
-            ax.errorbar(
-                shifted, [s.value for s in spreads], yerr=np.maximum(edges, 0), fmt="o-", capsize=2, label=title
-            )
+            ax.errorbar(shifted, middle, yerr=edges, fmt="o-", capsize=2, label=title)
         ax.axhline(0, color="0.6", lw=0.8)
         ax.set(xscale="log", xlabel=what, title=name)
         ax.set_xticks(values, [str(v) for v in values])
@@ -113,17 +122,17 @@ for network, name in printed.items():
         for n in numbers:
             found = gains(network, method, n, steps)
             record(f"gain/{network}/{method}/{n}", samples=found, unit="dB", note="over No-FT; draws of subjects")
-            row[f"{n} subject{'s' if n > 1 else ''}"] = told(found, sign=True)
+            row[f"{n} subject{'s' if n > 1 else ''}"] = spread(found)
         rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-petite-few",
-    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean and interval over {size['draws']} draw(s) of subjects.",
+    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean, and lowest and highest of {size['draws']} draw(s) of subjects, which overlap.",
 )
 show(
     draw_gains(numbers, [(n, steps) for n in numbers], "training subjects of the target scanner"),
     name="fig-petite-few",
-    caption=f"Gain over No-FT against the number of training subjects, {steps} steps each. Bars: 95 % intervals over draws of subjects (none with fewer than three draws).",
+    caption=f"Gain over No-FT against the number of training subjects, {steps} steps each. Bars: lowest and highest of {size['draws']} draws of subjects, which overlap.",
     alt=f"With {few} and {many} subjects: {told_gains([(few, steps), (many, steps)])}.",
     dimensionless=["training subjects of the target scanner"],
 )
@@ -135,7 +144,7 @@ for network, name in printed.items():
     for n in numbers:
         record(f"full_over_petite/{network}/{n}", samples=ahead[n], unit="dB", note=f"{n} subject(s); draws")
     say(
-        f"{name}: full fine-tuning is {told(ahead[few], sign=True)} dB ahead of PETITE with {few} subject(s), {told(ahead[many], sign=True)} dB with {many}."
+        f"{name}: full fine-tuning minus PETITE is {spread(ahead[few])} dB with {few} subject(s), {spread(ahead[many])} dB with {many}."
     )
 ceiling = mean_scores(bounds(test)["ceiling"])["psnr"]
 say(
@@ -163,20 +172,20 @@ for network, name in printed.items():
     record(f"full_over_petite_longest/{network}", samples=longest, unit="dB", note=f"{lengths[-1]} steps; draws")
     grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
     say(
-        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning is then {told(longest, sign=True)} dB ahead."
+        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {spread(longest)} dB."
     )
 
 # %% [markdown]
 # ```{exercise} Overfitting, where?
 # :label: ex-petite-few
 #
-# Full fine-tuning moves millions of numbers and one subject is one image. Why need it not overfit badly here?
+# Full fine-tuning moves millions of numbers and one subject is one image. Why need it not overfit badly?
 # ```
 #
 # ```{solution} ex-petite-few
 # :class: dropdown
 #
-# It stops early: a few dozen steps at a small rate move the weights little, whatever their number. And one *volume* is tens of thousands of voxels with independent noise: for learning a gain, a blur and a noise texture it is many samples, for learning anatomy it is one. The second figure trains longer: look there for a gain that turns.
+# A few dozen steps at a small rate move the weights little, whatever their number. And one *volume* holds thousands of almost independent samples of the noise: many for a gain, a blur and a texture, one for anatomy. The second figure trains longer: look there for a gain that turns.
 # ```
 #
 # ## What next

@@ -1,4 +1,4 @@
-"""A study pools samples over pairs in one order, so that differences are paired."""
+"""A study has one sample per pair of scanners, in one order, so that differences are paired."""
 
 import pytest
 
@@ -11,12 +11,11 @@ PAIRS = ("a", "b"), ("b", "c")
 def numbers(shift):
     return {
         "psnr/no-ft": {"samples": [20.0 + shift, 22.0 + shift]},
-        "psnr/lora": {"samples": [21.0 + shift, 22.5 + shift]},
+        "psnr/lora": {"samples": [21.0 + shift, 22.5 + 3 * shift]},
         "psnr/vpt": {"samples": [20.1 + shift, 22.1 + shift]},
-        "psnr/full-ft": {"samples": [22.0 + shift, 23.0 + 2 * shift]},
-        "seconds/lora": {"samples": [1.0, 2.0]},
-        "seconds/full-ft": {"samples": [2.0, 8.0]},
-        **{f"per_cent/{row}": {"value": v} for row, v in (("no-ft", 0), ("lora", 0.4), ("vpt", 0.1), ("full-ft", 100))},
+        "seconds/lora": {"samples": [1.0 + shift]},
+        "seconds/full-ft": {"samples": [2.0]},
+        **{f"per_cent/{row}": {"value": v} for row, v in (("no-ft", 0), ("lora", 0.4), ("vpt", 0.1))},
     }
 
 
@@ -25,18 +24,17 @@ def study():
     return Study({PAIRS[0]: numbers(0.0), PAIRS[1]: numbers(10.0)})
 
 
-def test_samples_are_pooled_pair_by_pair(study):
-    assert study.samples("psnr", "no-ft") == [20, 22, 30, 32]
-    assert study.samples("psnr", "no-ft", PAIRS[1]) == [30, 32]
+def test_one_sample_is_the_mean_over_the_folds_of_a_pair(study):
+    assert study.folds("psnr", "no-ft", PAIRS[1]) == [30, 32]
+    assert study.samples("psnr", "no-ft") == [21, 31]
     assert study.mean("psnr", "no-ft") == 26
-    assert study.rows == ["no-ft", "lora", "vpt", "full-ft"]
+    assert study.rows == ["no-ft", "lora", "vpt"]
     assert study.value("per_cent", "lora") == 0.4
 
 
 def test_differences_and_ratios_are_paired(study):
-    assert study.gain("lora", "no-ft") == pytest.approx([1, 0.5, 1, 0.5])
-    assert study.gain("full-ft", "no-ft", pair=PAIRS[1]) == pytest.approx([2, 11])
-    assert study.ratio("seconds", "lora") == [0.5, 0.25, 0.5, 0.25]
+    assert study.gain("lora", "no-ft") == pytest.approx([0.75, 10.75])
+    assert study.ratio("seconds", "lora") == [0.5, 5.5]
 
 
 def test_best_and_worst_are_by_mean(study):

@@ -105,9 +105,9 @@ def test_the_best_weights_are_kept_beside_the_last(drawn, monkeypatch):
     expected = fit(short, drawn, replace(settings, steps=4), validation=drawn)
     calls = []
 
-    def spoilt(*args):
+    def spoilt(*args, **words):
         calls.append(1)
-        return whole(*args) + (len(calls) - 1)
+        return whole(*args, **words) + (len(calls) - 1)
 
     monkeypatch.setattr(training_module, "predict", spoilt)
     result = fit(made(Denoiser), drawn, settings, validation=drawn)

@@ -1,4 +1,4 @@
-"""Many comparison runs as one study: samples over scanner pairs and folds, and paired differences."""
+"""Many comparison runs as one study: one sample per pair of scanners, and paired differences."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Pair = tuple[str, str]
 class Study:
     """What the comparison runs of one network recorded.
 
-    One sample is the mean over test heads in one fold of one pair of scanners: test heads of a fold share the tuned
-    network, so they are not independent.
+    One sample is one pair of scanners, the mean over its folds and test heads: folds of a pair share the source
+    network, the test heads and half of the training subjects, so they are not independent.
 
     Attributes
     ----------
@@ -35,32 +35,34 @@ class Study:
         first = next(iter(self.runs.values()))
         return [key.removeprefix("per_cent/") for key in first if key.startswith("per_cent/")]
 
-    def samples(self, metric: str, row: str, pair: Pair | None = None) -> list[float]:
-        """Return a metric's samples over pairs and folds, or those of one pair.
+    def folds(self, metric: str, row: str, pair: Pair) -> list[float]:
+        """Return a metric's values in the folds of one pair, each the mean over test heads.
 
         Raises
         ------
         InputError
-            If no run recorded it.
+            If that run did not record it.
         """
-        key = f"{metric}/{row}"
-        chosen = self.runs if pair is None else {pair: self.runs[pair]}
-        for numbers in chosen.values():
-            if key not in numbers:
-                raise InputError(f"the comparison runs have no {key!r}.{did_you_mean(key, numbers)}")
-        return [float(v) for numbers in chosen.values() for v in numbers[key]["samples"]]
+        key, numbers = f"{metric}/{row}", self.runs[pair]
+        if key not in numbers:
+            raise InputError(f"the comparison runs have no {key!r}.{did_you_mean(key, numbers)}")
+        return [float(v) for v in numbers[key]["samples"]]
+
+    def samples(self, metric: str, row: str) -> list[float]:
+        """Return a metric's samples, one per pair."""
+        return [float(np.mean(self.folds(metric, row, pair))) for pair in self.runs]
 
     def mean(self, metric: str, row: str) -> float:
-        """Return the mean of a metric over pairs and folds."""
+        """Return the mean of a metric over pairs."""
         return float(np.mean(self.samples(metric, row)))
 
-    def gain(self, first: str, second: str, metric: str = "psnr", pair: Pair | None = None) -> list[float]:
-        """Return paired differences, first minus second: same pair, fold, subjects, test heads and seed."""
-        return np.subtract(self.samples(metric, first, pair), self.samples(metric, second, pair)).tolist()  # type: ignore[no-any-return]
+    def gain(self, first: str, second: str, metric: str = "psnr") -> list[float]:
+        """Return paired differences, first minus second, one per pair: same folds, subjects, test heads and seeds."""
+        return [a - b for a, b in zip(self.samples(metric, first), self.samples(metric, second), strict=True)]
 
     def ratio(self, metric: str, first: str, second: str = "full-ft") -> list[float]:
-        """Return paired ratios, first over second."""
-        return np.divide(self.samples(metric, first), self.samples(metric, second)).tolist()  # type: ignore[no-any-return]
+        """Return paired ratios, first over second, one per pair."""
+        return [a / b for a, b in zip(self.samples(metric, first), self.samples(metric, second), strict=True)]
 
     def value(self, metric: str, row: str) -> float:
         """Return a number that is the same in every run, such as `per_cent` or `trained`."""

@@ -192,13 +192,17 @@ def check_apart(pairs: Pairs, scored: Pairs) -> None:
 def factor_of(numbers: Mapping[str, Any], name: str) -> float:
     """Return the tuned multiple of the published learning rate, from the numbers of the tuning run.
 
+    A row that was not tuned itself takes that of the row whose settings it has: a mix that of PETITE, a method with
+    BitFit that of the method.
+
     Raises
     ------
     InputError
-        If the run did not tune that row.
+        If the run tuned neither.
     """
-    key = f"factor/{name}"
-    if key not in numbers:
+    base = "petite" if "->" in name else _row(name)
+    key = next((k for k in (f"factor/{name}", f"factor/{base}") if k in numbers), "")
+    if not key:
         tuned = [k.removeprefix("factor/") for k in numbers if k.startswith("factor/")]
         raise InputError(f"the tuning run has no {name!r}.{did_you_mean(name, tuned)}")
     return float(numbers[key]["value"])
