@@ -20,19 +20,23 @@ from petrecon.ddip.report import limits, told
 from petrecon.models.stages import blank
 from petrecon.peft import apply, count, mixes, single_methods
 from petrecon.petite.paper_tables import NETWORKS
-from petrecon.petite.report import Study
-from petrecon.petite.study import label, same_as, variants
+from petrecon.petite.report import KEPT, Study, row_title, with_row
+from petrecon.petite.study import label, same_as
 from petrecon.projectors import load_scanner
 
 style()
 pairs = [tuple(pair) for pair in profile_sizes("15_petite_mixes", profile)["pairs"]]
 words = {"dose": dose, "seed": seed, "profile": profile}
 printed = {spec.architecture: name for name, spec in NETWORKS.items()}
-study = {
-    network: Study(
-        {p: load_numbers("13_petite_compare", network=network, source=p[0], target=p[1], **words) for p in pairs}
-    )
-    for network in printed
+runs = {
+    n: {p: load_numbers("13_petite_compare", network=n, source=p[0], target=p[1], **words) for p in pairs}
+    for n in printed
+}
+kept = load_numbers("18_petite_batches", **words)
+runs["cvt-gan"] = {p: with_row(one, KEPT, 100.0, kept, p) for p, one in runs["cvt-gan"].items()}
+study = {network: Study(several) for network, several in runs.items()}
+full = {
+    network: found.best([r for r in ("full-ft", "full-kept") if r in found.rows]) for network, found in study.items()
 }
 published = {
     network: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")).set_index("mix")
@@ -49,10 +53,10 @@ for number, (network, name) in enumerate(printed.items(), 6):
     for mix, recipe in mixes(network).items():
         row = same_as(network, recipe)
         theirs = published[network].loc[mix]
-        title = label(mix, recipe) + (" (PETITE)" if row == "petite" else "")
+        pair_title = label(mix, recipe) + (" (PETITE)" if row == "petite" else "")
         agree.append((found.mean("psnr", row), theirs["psnr_db"]))
         rows.append(
-            {"encoder → decoder": title, "%": found.value("per_cent", row)}
+            {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
             | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
             | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True)}
             | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
@@ -106,7 +110,7 @@ for network, name in printed.items():
         time, memory = found.ratio("seconds", row), found.ratio("bytes", row)
         both = theirs.loc[row] / theirs.loc["full-ft"] if row in theirs.index else None
         rows.append(
-            {"network": name, "method": label(row, variants(network)[row]), "s per step": found.mean("seconds", row)}
+            {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
             | {"MB": found.mean("bytes", row) / 1e6, "time": told(time), "memory": told(memory)}
             | {"paper: time": both["time_s"] if both is not None else None}
             | {"paper: memory": both["memory_mb"] if both is not None else None}
@@ -142,17 +146,18 @@ for line, (network, name) in zip(axes, printed.items(), strict=True):
     found = study[network]
     mixed = [same_as(network, recipe) for recipe in mixes(network).values()]
     for ax, (metric, axis) in zip(line, axes_of.items(), strict=True):
-        for row in [*mixed, *looks, "full-ft"]:
-            x = found.value("per_cent", row) if metric == "per_cent" else float(np.mean(found.ratio(metric, row)))
+        for row in [*mixed, *looks, full[network]]:
+            costed = "full-ft" if row == KEPT else row
+            x = found.value("per_cent", row) if metric == "per_cent" else float(np.mean(found.ratio(metric, costed)))
             spread = limits(found.gain(row, "no-ft"))
             edge = [[max(0.0, spread.value - spread.low)], [max(0.0, spread.high - spread.value)]]
             look = {"fmt": "o", "color": "C1", "ms": 4, "label": "a mix"}
             if row == "petite":
                 look = {"fmt": "*", "color": "C3", "ms": 11, "label": "PETITE", "zorder": 3}
-            elif row == "full-ft":
+            elif row == full[network]:
                 look = {"fmt": "P", "color": "k", "ms": 7, "label": "Full-FT"}
             elif row in looks:
-                look = {"fmt": looks[row], "color": "C0", "ms": 6, "label": label(row, variants(network)[row])}
+                look = {"fmt": looks[row], "color": "C0", "ms": 6, "label": row_title(network, row)}
             ax.errorbar(x, spread.value, yerr=edge, lw=0.8, **look)
         if metric == "per_cent":
             ax.set_xscale("log")
@@ -161,9 +166,9 @@ for line, (network, name) in zip(axes, printed.items(), strict=True):
 handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
 fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
 gained = {
-    f"{name} {label(r, variants(n)[r])}": float(np.mean(study[n].gain(r, "no-ft")))
+    f"{name} {row_title(n, r)}": float(np.mean(study[n].gain(r, "no-ft")))
     for n, name in printed.items()
-    for r in ("bitfit", "petite", "full-ft")
+    for r in ("bitfit", "petite", full[n])
 }
 show(
     fig,
@@ -179,16 +184,17 @@ show(
 # %% tags=["hide-input"]
 for network, name in printed.items():
     found, rows = study[network], []
-    chosen = [r for r in single_methods(network) if r != "no-ft"]
-    for pair in pairs:
-        gains = {label(r, variants(network)[r]): float(np.mean(found.gain(r, "no-ft", pair=pair))) for r in chosen}
-        best = max((k for k in gains if k != "Full-FT"), key=gains.get)
-        rows.append({"pair": " → ".join(load_scanner(p).name for p in pair), **gains, "best but Full-FT": best})
+    chosen = list(dict.fromkeys([*single_methods(network), full[network]]))[1:]
+    gains = {row_title(network, r): found.gain(r, "no-ft") for r in chosen}
+    for k, pair in enumerate(pairs):
+        own = {name_: several[k] for name_, several in gains.items()}
+        best = max((t for t in own if not t.startswith("Full-FT")), key=own.get)
+        rows.append({"pair": " → ".join(load_scanner(p).name for p in pair), **own, "best but Full-FT": best})
     table(
         pd.DataFrame(rows),
         name=f"tab-petite-pairs-{network}",
         caption=f"{name}: gain over No-FT (dB) by pair of scanners.",
-        formats=dict.fromkeys((label(r, variants(network)[r]) for r in chosen), "+.2f"),
+        formats=dict.fromkeys(gains, "+.2f"),
     )
 
 # %% [markdown]

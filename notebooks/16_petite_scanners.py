@@ -23,7 +23,7 @@ import pandas as pd
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
 from petrecon.ddip.report import told
 from petrecon.models.training import weights_path
-from petrecon.peft import fingerprint, load_adapter, merge, remove, save_adapter
+from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
     instrument,
     load_pairs,
@@ -58,6 +58,7 @@ def loaded(network: str, scanner: str, suffix: str = size["weights"]):
 bases = {(network, s): loaded(network, s) for network in printed for s in scanners}
 grid, trained_at = bases["unetr", source].profile, bases["unetr", source].dose
 rates = {n: load_numbers("12_petite_tuning", network=n, dose=trained_at, profile=profile) for n in printed}
+rates["cvt-gan"] |= load_numbers("18_petite_batches", dose=trained_at, profile=profile)
 train = {s: load_pairs(population(s, "train", size["subjects"]), dose, profile=grid, progress=True) for s in scanners}
 test = {s: load_pairs(population(s, "test", size["test"]), dose, profile=grid, progress=True) for s in scanners}
 record_backend(instrument(source, grid).projector)
@@ -68,7 +69,7 @@ def tuned(base, row: str, target: str):
     network = base.spec.architecture
     words = {"steps": size["steps"][network], "volumes": size["volumes"], "crops": size["crops"], "seed": seed}
     factor = factor_of(rates[network], row)
-    recipe = variants(network)[row]
+    recipe = Recipe(full=True) if row == "full-ft" else variants(network)[row]  # statistics kept: 18_petite_batches
     return tune(
         base,
         row,

@@ -19,6 +19,7 @@ import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
 from petrecon.models.training import weights_path
+from petrecon.peft import Recipe
 from petrecon.petite import (
     bounds,
     instrument,
@@ -47,6 +48,9 @@ for network in printed:
     uses(weights_path(name))
     base, recipes = load_source(name), variants(network)
     rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
+    if network == "cvt-gan":  # BatchNorm's statistics are kept: 18_petite_batches
+        rates |= load_numbers("18_petite_batches", dose=base.dose, profile=profile)
+    recipes["full-ft"] = Recipe(full=True)
     pool = load_pairs(population(target, "train", size["pool"]), dose, profile=base.profile, progress=True)
     test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
     start[network] = mean_scores(tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]

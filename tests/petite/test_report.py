@@ -3,7 +3,7 @@
 import pytest
 
 from petrecon.errors import InputError
-from petrecon.petite.report import Study
+from petrecon.petite.report import KEPT, METRICS, Study, row_title, with_row
 
 PAIRS = ("a", "b"), ("b", "c")
 
@@ -45,3 +45,26 @@ def test_best_and_worst_are_by_mean(study):
 def test_a_row_that_was_not_run_is_named(study):
     with pytest.raises(InputError, match=r"'psnr/loro'.*psnr/lora"):
         study.samples("psnr", "loro")
+
+
+def test_a_row_of_another_run_joins_its_pair():
+    more = {f"{m}/{a}/{b}": {"samples": [float(k)]} for k, m in enumerate(METRICS) for a, b in PAIRS}
+    more["psnr/b/c"] = {"samples": [40.0, 42.0]}
+    study = Study({pair: with_row(numbers(0.0), "kept", 100.0, more, pair) for pair in PAIRS})
+    assert study.rows[-1] == "kept"
+    assert study.samples("psnr", "kept") == [0, 41]
+    assert study.value("per_cent", "kept") == 100
+
+
+def test_full_is_the_better_way_of_full_fine_tuning():
+    runs = {"psnr/full-ft": {"samples": [1.0]}, "per_cent/full-ft": {"value": 100}}
+    more = {"psnr/full-kept": {"samples": [2.0]}, "per_cent/full-kept": {"value": 100}}
+    assert Study({PAIRS[0]: runs}).full == "full-ft"
+    assert Study({PAIRS[0]: runs | more}).full == KEPT
+    assert Study({PAIRS[0]: runs | more | {"psnr/full-ft": {"samples": [3.0]}}}).full == "full-ft"
+
+
+def test_every_row_has_a_name():
+    assert row_title("unetr", KEPT) == "Full-FT, statistics kept"
+    assert row_title("unetr", "lora+bitfit") == "LoRA + BitFit"
+    assert row_title("cvt-gan", "vpt->vpt") == "VPT → VPT"

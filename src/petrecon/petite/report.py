@@ -9,9 +9,28 @@ from typing import Any
 import numpy as np
 
 from petrecon.errors import InputError, did_you_mean
+from petrecon.petite.study import label, variants
 
 Numbers = Mapping[str, Mapping[str, Any]]
 Pair = tuple[str, str]
+
+
+METRICS = ("psnr", "ssim", "nrmse", "psnr_ideal", "best")
+
+
+KEPT = "full-kept"
+"""Full fine-tuning that keeps BatchNorm's statistics: a row of this study, not of the paper."""
+
+
+def row_title(architecture: str, row: str) -> str:
+    """Return the printed name of a row."""
+    return "Full-FT, statistics kept" if row == KEPT else label(row, variants(architecture)[row])
+
+
+def with_row(numbers: Numbers, row: str, per_cent: float, more: Numbers, pair: Pair) -> Numbers:
+    """Return the numbers of a run with a further row, that another run recorded as ``metric/source/target``."""
+    extra = {f"{metric}/{row}": more[f"{metric}/{pair[0]}/{pair[1]}"] for metric in METRICS}
+    return {**numbers, **extra, f"per_cent/{row}": {"value": per_cent}}
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,11 @@ class Study:
         if key not in numbers:
             raise InputError(f"the comparison runs have no {key!r}.{did_you_mean(key, numbers)}")
         return [float(v) for v in numbers[key]["samples"]]
+
+    @property
+    def full(self) -> str:
+        """The better of the ways of full fine-tuning that were run."""
+        return self.best([row for row in ("full-ft", KEPT) if row in self.rows])
 
     def samples(self, metric: str, row: str) -> list[float]:
         """Return a metric's samples, one per pair."""
