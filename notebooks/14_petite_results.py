@@ -117,7 +117,7 @@ for ax, (network, name) in zip(axes, printed.items(), strict=True):
     ax.axvline(0, color="0.6", lw=0.8)
     ax.set(title=name, xlabel="gain over No-FT (dB)")
     ax.set_yticks(range(len(rows)), [row_title(network, row) for row in rows])
-axes[1].legend(fontsize=8, loc="lower right")
+axes[1].legend(fontsize=8, loc="lower left")
 show(
     fig,
     name="fig-petite-gains",
@@ -189,7 +189,7 @@ for network, name in printed.items():
 # %% [markdown]
 # ## The claims
 #
-# Differences are paired: same source network, training subjects, test heads and seed. The best single method is chosen by its mean over these very samples, which favours it a little; PETITE is the mix that the paper chose. Full fine-tuning of CVT-GAN is the better of its two ways ({doc}`18_petite_batches`).
+# Differences are paired: same source network, training subjects, test heads and seed. The best single method is chosen by its mean over these very samples, which favours it a little; PETITE is the mix that the paper chose. Full fine-tuning of CVT-GAN is the better of its two ways ({doc}`18_petite_batches`). Five pairs are few, and between some scanners there is little to mend: {doc}`16_petite_scanners` has all twenty for PETITE.
 
 # %% tags=["hide-input"]
 for network, name in printed.items():

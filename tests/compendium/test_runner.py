@@ -151,7 +151,14 @@ def waiting(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "petrecon.cli", "run", "03"]
-    child = subprocess.Popen(command, env={**os.environ, "TOY_PIPE": str(pipe)}, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        env={**os.environ, "TOY_PIPE": str(pipe)},
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests started in the background inherit an ignored Ctrl-C; a reader's terminal does not
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     kernel = int(pipe.read_text())
     yield child, kernel
     child.kill()
