@@ -3,7 +3,7 @@
 #
 # *You will learn* what each way of fine-tuning buys on another scanner, with intervals, and which of the paper's claims survive in a small world. *Before:* {doc}`10_petite_idea`, {doc}`11_petite_sources`. *Time:* fifteen minutes to read, seconds to run once its runs exist.
 #
-# A network is pre-trained on one scanner and adapted to another with a few subjects, in every way of PETITE's tables {cite:p}`petite2024`. Each scanner is once the source and once the target. Every row has a learning rate of its own, found by one rule on held-out training subjects of another pair (pages below {doc}`11_petite_sources`), full fine-tuning too; scores are those after the *last* step, on heads that no training saw.
+# A network is pre-trained on one scanner and adapted to another with a few subjects, in every way of PETITE's tables {cite:p}`petite2024`. Each scanner is once the source and once the target. Every row has a learning rate of its own, found by one rule on held-out training subjects of another pair (pages below {doc}`11_petite_sources`), full fine-tuning too; scores are those after the *last* step, on heads that no training saw. A rate that is best by a tenth of a decibel on four subjects of one pair need not be best on another: part of the spread below is that.
 #
 # *No-FT* is the source network as it comes; *Full-FT* trains every parameter; a *fold* is one choice of training subjects (and of the seed); the *ceiling* is what noise-free counts would score against the noisy long scan.
 #
@@ -66,7 +66,7 @@ def compared(network: str, rows: dict[str, tuple[float, ...]]) -> pd.DataFrame:
     found, out = study[network], []
     for row, (share, *theirs) in rows.items():
         ours = {m.upper(): found.mean(m, row) for m in ("psnr", "ssim", "nrmse")}
-        gain = "" if row == "no-ft" else told(found.gain(row, "no-ft"), sign=True)
+        gain = "" if row == "no-ft" else told(found.gain(row, "no-ft"), sign=True).replace(" ", "\u00a0")
         printed_gain = {"paper: %": share, "paper: gain": theirs[0] - rows["no-ft"][1]}
         theirs = printed_gain | dict(zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True))
         name = {"method": row_title(network, row), "%": found.value("per_cent", row)}

@@ -58,7 +58,7 @@ for number, (network, name) in enumerate(printed.items(), 6):
         rows.append(
             {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
             | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
-            | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True)}
+            | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True).replace(" ", "\u00a0")}
             | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
             | {"paper: NRMSE": theirs["nrmse"]}
         )
@@ -111,7 +111,11 @@ for network, name in printed.items():
         both = theirs.loc[row] / theirs.loc["full-ft"] if row in theirs.index else None
         rows.append(
             {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
-            | {"MB": found.mean("bytes", row) / 1e6, "time": told(time), "memory": told(memory)}
+            | {
+                "MB": found.mean("bytes", row) / 1e6,
+                "time": told(time).replace(" ", "\u00a0"),
+                "memory": told(memory).replace(" ", "\u00a0"),
+            }
             | {"paper: time": both["time_s"] if both is not None else None}
             | {"paper: memory": both["memory_mb"] if both is not None else None}
         )
