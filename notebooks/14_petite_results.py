@@ -66,7 +66,7 @@ def compared(network: str, rows: dict[str, tuple[float, ...]]) -> pd.DataFrame:
     found, out = study[network], []
     for row, (share, *theirs) in rows.items():
         ours = {m.upper(): found.mean(m, row) for m in ("psnr", "ssim", "nrmse")}
-        gain = "" if row == "no-ft" else told(found.gain(row, "no-ft"), sign=True).replace(" ", "\u00a0")
+        gain = "" if row == "no-ft" else told(found.gain(row, "no-ft"), sign=True)
         printed_gain = {"paper: %": share, "paper: gain": theirs[0] - rows["no-ft"][1]}
         theirs = printed_gain | dict(zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True))
         name = {"method": row_title(network, row), "%": found.value("per_cent", row)}

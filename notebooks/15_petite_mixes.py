@@ -58,7 +58,7 @@ for number, (network, name) in enumerate(printed.items(), 6):
         rows.append(
             {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
             | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
-            | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True).replace(" ", "\u00a0")}
+            | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True)}
             | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
             | {"paper: NRMSE": theirs["nrmse"]}
         )
@@ -113,8 +113,8 @@ for network, name in printed.items():
             {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
             | {
                 "MB": found.mean("bytes", row) / 1e6,
-                "time": told(time).replace(" ", "\u00a0"),
-                "memory": told(memory).replace(" ", "\u00a0"),
+                "time": told(time),
+                "memory": told(memory),
             }
             | {"paper: time": both["time_s"] if both is not None else None}
             | {"paper: memory": both["memory_mb"] if both is not None else None}
