@@ -63,22 +63,17 @@ found = pd.DataFrame(rows)
 columns = [c for c in found if c.startswith("×")]
 values = found[columns].to_numpy(dtype=float)
 shown = np.clip(values, -1, None)
-fig, ax = plt.subplots(figsize=(6.0, 0.5 + 0.3 * len(found)), layout="constrained")
+fig, ax = plt.subplots(figsize=(8.4, 0.8 + 0.28 * len(found)), layout="constrained")
 drawn = ax.imshow(shown, cmap="cividis", aspect="auto")
 for (i, j), value in np.ndenumerate(values):
     if np.isnan(value):
         continue
     ink = "white" if shown[i, j] < (np.nanmin(shown) + np.nanmax(shown)) / 2 else "black"
     chosen = value == np.nanmax(values[i])
-    ax.text(
-        j,
-        i,
-        (f"{value:+.2f}" if np.isfinite(value) else "diverged") + (" ●" if chosen else ""),
-        ha="center",
-        va="center",
-        size=8,
-        color=ink,
-    )
+    words_ = f"{value:+.2f}" if np.isfinite(value) else "diverged"
+    ax.text(j, i, words_, ha="center", va="center", size=8, color=ink, weight="bold" if chosen else "normal")
+    if chosen:
+        ax.add_patch(plt.Rectangle((j - 0.47, i - 0.45), 0.94, 0.9, fill=False, color="C3", lw=1.5))
 ax.set_xticks(range(len(columns)), columns)
 ax.set_yticks(range(len(found)), found["method"], size=8)
 ax.set_xlabel("multiple of the published learning rate")
@@ -87,7 +82,7 @@ fig.colorbar(drawn, ax=ax, label="gain over No-FT (dB)")
 show(
     fig,
     name="fig-petite-rates-@RUN@",
-    caption=f"PSNR gained over No-FT on {len(held)} held-out subjects after {words['steps']} steps on {len(training)} others, for each row and multiple of its published rate (dot: the one the study takes; empty: not tried). The grid is walked uphill from {size['start']:g}. Losses beyond 1 dB share a colour.",
+    caption=f"PSNR gained over No-FT on {len(held)} held-out subjects after {words['steps']} steps on {len(training)} others, for each row and multiple of its published rate (framed: the one the study takes; empty: not tried). The grid is walked uphill from {size['start']:g}. Losses beyond 1 dB share a colour.",
     alt="Best multiples: " + ", ".join(f"{r['method']} {r['best']:g}" for r in rows) + ".",
     dimensionless=["multiple of the published learning rate"],
 )
