@@ -35,7 +35,7 @@ from petrecon.compendium import (
 from petrecon.ddip.report import told
 from petrecon.peft import single_methods
 from petrecon.petite.pictures import HEAD_MM
-from petrecon.petite.report import KEPT, Study, row_title, with_row
+from petrecon.petite.report import KEPT, load_studies, row_title
 from petrecon.petite.study import same_as, uniform
 from petrecon.projectors import load_scanner
 
@@ -43,13 +43,7 @@ style()
 pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
 words = {"dose": dose, "seed": seed, "profile": profile}
 printed = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
-runs = {
-    n: {p: load_numbers("13_petite_compare", network=n, source=p[0], target=p[1], **words) for p in pairs}
-    for n in printed
-}
-kept = load_numbers("18_petite_batches", **words)
-runs["cvt-gan"] = {p: with_row(one, KEPT, 100.0, kept, p) for p, one in runs["cvt-gan"].items()}
-study = {network: Study(several) for network, several in runs.items()}
+study = load_studies(load_numbers, pairs, **words)
 full = {network: found.full for network, found in study.items()}
 single = [row for row in single_methods("unetr") if row not in ("no-ft", "full-ft", "petite")]
 published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (1, 2)}

@@ -20,24 +20,16 @@ from petrecon.ddip.report import limits, told
 from petrecon.models.stages import blank
 from petrecon.peft import apply, count, mixes, single_methods
 from petrecon.petite.paper_tables import NETWORKS
-from petrecon.petite.report import KEPT, Study, row_title, with_row
+from petrecon.petite.report import KEPT, load_studies, row_title
 from petrecon.petite.study import label, same_as
 from petrecon.projectors import load_scanner
 
 style()
-pairs = [tuple(pair) for pair in profile_sizes("15_petite_mixes", profile)["pairs"]]
+pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
 words = {"dose": dose, "seed": seed, "profile": profile}
 printed = {spec.architecture: name for name, spec in NETWORKS.items()}
-runs = {
-    n: {p: load_numbers("13_petite_compare", network=n, source=p[0], target=p[1], **words) for p in pairs}
-    for n in printed
-}
-kept = load_numbers("18_petite_batches", **words)
-runs["cvt-gan"] = {p: with_row(one, KEPT, 100.0, kept, p) for p, one in runs["cvt-gan"].items()}
-study = {network: Study(several) for network, several in runs.items()}
-full = {
-    network: found.best([r for r in ("full-ft", "full-kept") if r in found.rows]) for network, found in study.items()
-}
+study = load_studies(load_numbers, pairs, **words)
+full = {network: found.full for network, found in study.items()}
 published = {
     network: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")).set_index("mix")
     for network, k in (("cvt-gan", 6), ("unetr", 7))

@@ -28,7 +28,8 @@ from petrecon.petite.rates import climb
 from petrecon.projectors import load_scanner
 
 style()
-size, tuning = (profile_sizes(n, profile) for n in ("18_petite_batches", "12_petite_tuning"))
+tuning, size = profile_sizes("12_petite_tuning", profile), profile_sizes("13_petite_compare", profile)
+pairs = profile_sizes("14_petite_results", profile)["pairs"]
 kept = Recipe(full=True, batchnorm="frozen")
 words = {"steps": tuning["steps"]["cvt-gan"], "volumes": tuning["volumes"], "crops": tuning["crops"]}
 
@@ -77,7 +78,7 @@ say(
 
 # %%
 rows, points = [], []
-for a, b in size["pairs"]:
+for a, b in pairs:
     base = loaded(a)
     members = population(b, "train", size["subjects"])
     pool = load_pairs(members, dose, profile=base.profile, progress=True)

@@ -118,6 +118,21 @@ def test_inputs_are_named(project: Path):
     assert "file mine.yaml" in inputs_of(plan("01", {"scanner": str(own)}))
 
 
+def test_sizes_of_another_notebook_are_inputs_of_the_one_that_reads_them(project: Path):
+    text = (project / "notebooks" / "01_toy.py").read_text(encoding="utf-8")
+    reads = text + "\n\n# %%\nfrom petrecon.compendium import profile_sizes\n_ = profile_sizes('02_other', 'quick')\n"
+    sizes = project / "data" / "profiles.yml"
+
+    def inputs(source: str, n: int) -> dict[str, str]:
+        (project / "notebooks" / "01_toy.py").write_text(source, encoding="utf-8")
+        sizes.write_text(f"01_toy: {{quick: {{n: 3}}}}\n02_other: {{quick: {{n: {n}}}}}\n", encoding="utf-8")
+        return inputs_of(plan("01", {}))
+
+    assert inputs(text, 1) == inputs(text, 2)
+    first, second = inputs(reads, 1), inputs(reads, 2)
+    assert {k for k in first if first[k] != second[k]} == {"profile sizes of 02_other"}
+
+
 def test_a_notebook_depends_on_neither_the_runner_nor_the_book(project):
     found = inputs_of(plan("01", {}))
     assert not {f"module petrecon.compendium.{name}" for name in ("runner", "book", "receipts")} & set(found)

@@ -3,7 +3,7 @@
 import pytest
 
 from petrecon.errors import InputError
-from petrecon.petite.report import KEPT, METRICS, Study, row_title, with_row
+from petrecon.petite.report import KEPT, METRICS, Study, load_studies, row_title, with_row
 
 PAIRS = ("a", "b"), ("b", "c")
 
@@ -68,3 +68,21 @@ def test_every_row_has_a_name():
     assert row_title("unetr", KEPT) == "Full-FT, statistics kept"
     assert row_title("unetr", "lora+bitfit") == "LoRA + BitFit"
     assert row_title("cvt-gan", "vpt->vpt") == "VPT → VPT"
+
+
+def test_studies_ask_for_every_pair_and_only_batch_norm_has_the_kept_row():
+    asked = []
+
+    def load(notebook, **words):
+        asked.append((notebook, words))
+        if notebook == "18_petite_batches":
+            return {f"{m}/{a}/{b}": {"samples": [40.0]} for m in METRICS for a, b in PAIRS}
+        return numbers(0.0 if words["source"] == "a" else 10.0)
+
+    studies = load_studies(load, PAIRS, dose=0.05)
+    assert all(words["dose"] == 0.05 for _, words in asked)
+    compared = [(w["network"], w["source"], w["target"]) for n, w in asked if n == "13_petite_compare"]
+    assert sorted(compared) == sorted((n, *pair) for n in ("cvt-gan", "unetr") for pair in PAIRS)
+    assert KEPT in studies["cvt-gan"].rows
+    assert KEPT not in studies["unetr"].rows
+    assert studies["unetr"].samples("psnr", "no-ft") == [21, 31]

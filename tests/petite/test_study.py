@@ -285,3 +285,24 @@ def test_factors_are_read_from_the_tuning_run():
         factor_of(numbers, "petit")
     with pytest.raises(InputError, match="the tuning run has no 'full-ft'"):
         factor_of(numbers, "full-ft")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [("lora->ssf", 0.3), ("ssf->ssf", 0.3), ("petite-bitfit", 0.3), ("lora+bitfit", 3.0), ("ssf->lora", 7.0)],
+)
+def test_a_row_without_its_own_factor_takes_that_of_its_settings(row, expected):
+    numbers = {f"factor/{r}": {"value": v} for r, v in (("petite", 0.3), ("lora", 3.0), ("ssf->lora", 7.0))}
+    assert factor_of(numbers, row) == expected
+
+
+def test_a_source_that_pads_is_tuned_and_scored_on_a_short_grid(sources, sets):
+    short = [
+        replace(s, **{n: getattr(s, n)[..., :12] for n in ("short", "long", "ideal", "truth", "brain")}) for s in sets
+    ]
+    recipe = variants("unetr")["bitfit"]
+    with pytest.raises(InputError, match="12 voxels along z, fewer than the patch of 32x32x16"):
+        tune(sources["unetr"], "bitfit", recipe, *short, **WORDS)
+    padding = replace(sources["unetr"], settings=replace(sources["unetr"].settings, pad=True))
+    tuned = tune(padding, "bitfit", recipe, *short, **WORDS)
+    assert tuned.predicted.shape == short[1].long.shape

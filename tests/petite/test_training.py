@@ -234,6 +234,7 @@ def test_prediction_is_the_sliding_window(drawn, monkeypatch):
 
 
 def test_a_short_grid_is_padded_only_when_asked(drawn, monkeypatch):
+    monkeypatch.setattr(training_module, "predict", predict)
     drawn = replace(drawn, **{n: getattr(drawn, n)[..., :12] for n in ("short", "long", "ideal", "truth", "brain")})
     words = {"steps": 2, "volumes": 2, "crops": 1, "patch": (32, 32, 16)}
     with pytest.raises(InputError, match="12 voxels along z, fewer than the patch of 32x32x16"):

@@ -76,15 +76,17 @@ def inputs_of(run: Run, also: Iterable[str] = ()) -> dict[str, str]:
     Returns
     -------
     dict
-        `source`, `module petrecon.…`, `profile sizes`, `data data/…`, `file …`; a file that is gone hashes to
-        `"missing"`.
+        `source`, `module petrecon.…`, `profile sizes`, `profile sizes of …`, `data data/…`, `file …`; a file that is
+        gone hashes to `"missing"`.
     """
     found = {"source": file_hash(run.source.path)}
     for module, path in modules_used(run.source.text).items():
         found[f"module {module}"] = code_hash(path)
-    sizes = profile_sizes(run.notebook, run.profile)
-    if sizes:
-        found["profile sizes"] = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode()).hexdigest()
+    sizes = {n: profile_sizes(n, run.profile) for n in {run.notebook, *_sizes_read(run.source.text)}}
+    for notebook, own in sizes.items():
+        if own:
+            key = "profile sizes" if notebook == run.notebook else f"profile sizes of {notebook}"
+            found[key] = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
     files = [
         *_cards(run),
         *_named_in(run.source.text),
@@ -125,6 +127,13 @@ def _named_in(source: str) -> Iterator[Path]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _data_file(node.value)
+
+
+def _sizes_read(source: str) -> Iterator[str]:
+    """Yield the notebooks whose sizes are read by name: `profile_sizes("12_name", …)`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "profile_sizes":
+            yield from (a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
 def _named_in_sizes(sizes: Any) -> Iterator[Path]:

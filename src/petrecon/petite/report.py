@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from petrecon.errors import InputError, did_you_mean
+from petrecon.petite.sources import SPECS
 from petrecon.petite.study import label, variants
 
 Numbers = Mapping[str, Mapping[str, Any]]
@@ -16,7 +17,7 @@ Pair = tuple[str, str]
 
 
 METRICS = ("psnr", "ssim", "nrmse", "psnr_ideal", "best")
-
+"""What another run must record of a row that joins a study."""
 
 KEPT = "full-kept"
 """Full fine-tuning that keeps BatchNorm's statistics: a row of this study, not of the paper."""
@@ -31,6 +32,27 @@ def with_row(numbers: Numbers, row: str, per_cent: float, more: Numbers, pair: P
     """Return the numbers of a run with a further row, that another run recorded as ``metric/source/target``."""
     extra = {f"{metric}/{row}": more[f"{metric}/{pair[0]}/{pair[1]}"] for metric in METRICS}
     return {**numbers, **extra, f"per_cent/{row}": {"value": per_cent}}
+
+
+def load_studies(load: Callable[..., Numbers], pairs: Sequence[Pair], **words: Any) -> dict[str, Study]:
+    """Return the study of each network, from the comparison runs of some pairs of scanners.
+
+    Parameters
+    ----------
+    load : callable
+        `petrecon.compendium.load_numbers`.
+    pairs : sequence of (source, target)
+    **words
+        Further parameters of the runs: dose, seed, profile.
+    """
+    kept = load("18_petite_batches", **words)
+    found = {}
+    for network in SPECS:
+        runs = {p: load("13_petite_compare", network=network, source=p[0], target=p[1], **words) for p in pairs}
+        if network == "cvt-gan":  # the one with BatchNorm
+            runs = {pair: with_row(one, KEPT, 100.0, kept, pair) for pair, one in runs.items()}
+        found[network] = Study(runs)
+    return found
 
 
 @dataclass(frozen=True)
