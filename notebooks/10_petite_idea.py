@@ -203,7 +203,7 @@ say(
 #
 # *Can* be, not *is*: a share is no measure of freedom. The same rank is a larger share of a narrower network, and whether it is enough is for experiments to say.
 #
-# The settings of those experiments are published, and ours follow them; the paper counts epochs, we steps.
+# The settings of those experiments are published, and ours start from them: the paper counts epochs, we steps, and {doc}`14_petite_results` tunes the learning rate of every row.
 
 # %% tags=["hide-input"]
 table(
