@@ -36,9 +36,13 @@ def test_it_raises_the_likelihood_and_comes_closer_to_the_truth(wide):
         counts[0], model, mr, 60, features=FEATURES, callback=lambda k, x: errors.append(float((x - truth).norm()))
     )
     assert result.nll.shape == (60, 1)
-    assert result.nll[-1] < result.nll[20] < result.nll[0]
+    nll = result.nll[:, 0]
+    room = nll[0] - poisson_nll(counts[0], counts[0].clamp(min=1e-9), 2)  # what a perfect fit of the noise would gain
+    gained = nll[0] - nll[-10:].median()  # single steps of Adam go up and down, by how much depends on rounding
+    assert nll[-10:].median() < nll[:10].median()
+    assert gained > 0.9 * room
     assert min(errors) < 0.55 * float(truth.norm()) < 0.6 * errors[0]
-    assert poisson_nll(counts[0], model(result.image), 2).item() <= result.nll[-5:].max().item()
+    assert abs(poisson_nll(counts[0], model(result.image), 2) - nll[-10:].median()) < 0.05 * gained
 
 
 def test_the_same_seed_gives_the_same_image_and_a_batch_is_a_loop(wide):
