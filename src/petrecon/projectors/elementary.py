@@ -9,6 +9,8 @@ import torch
 from petrecon.errors import InputError
 from petrecon.projectors.operator import LinearOperator
 
+_TAIL = 1e-20
+
 
 class Diagonal(LinearOperator):
     r"""Multiplication by fixed values: :math:`y = d \odot x`.
@@ -106,4 +108,6 @@ def _toeplitz(n: int, width: float) -> torch.Tensor | None:
     reach = torch.arange(-math.ceil(4 * width) - 1, math.ceil(4 * width) + 2, dtype=torch.float64)
     total = torch.exp2(-4 * (reach / width) ** 2).sum()
     offset = torch.arange(n, dtype=torch.float64)
-    return torch.exp2(-4 * ((offset[:, None] - offset[None, :]) / width) ** 2) / total
+    kernel = torch.exp2(-4 * ((offset[:, None] - offset[None, :]) / width) ** 2) / total
+    # far tails would be denormal in float32, where one product can cost a hundred: they are zero
+    return torch.where(kernel < _TAIL, 0.0, kernel)
