@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from petrecon.errors import PetreconError
-
 _DEFAULT = "quick"
 _RUN = re.compile(r"-?@RUN@")
 _PARAMETER = re.compile(r"@([A-Z][A-Z_]*)@")
@@ -69,16 +67,6 @@ def _own_folder(process: int) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"petrecon-{notebook}-"))
     print(f"Numbers and arrays recorded by hand are kept in {folder}; `petrecon run` keeps them with a receipt.")
     return folder
-
-
-def prepare() -> None:
-    """Outside the runner: show errors that are the user's to mend as one line (`%tb` shows the rest)."""
-
-    def one_line(shell: Any, kind: type, error: Exception, trace: Any, tb_offset: Any = None) -> list[str]:
-        return [f"{kind.__name__}: {' '.join(str(error).split())}"]
-
-    if by_hand() and shell() is not None:
-        shell().set_custom_exc((PetreconError,), one_line)
 
 
 if by_hand():  # what peft's and MONAI's imports say in a kernel without ipywidgets

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from petrecon.compendium.by_hand import by_hand, prepare, unlabelled
+from petrecon.compendium.by_hand import by_hand, unlabelled
 from petrecon.compendium.shown import DPI, check_words, put
 from petrecon.errors import InputError
 
@@ -51,10 +51,7 @@ _UNIT = re.compile(r"\([^()]+\)|\[[^\[\]]+\]|\ba\.u\.|%")
 
 
 def style() -> None:
-    """Set the book's look: readable sizes, few lines, a palette that colour-blind readers can tell apart.
-
-    By hand it also shortens a user's errors to their one line (see `petrecon.compendium.by_hand.prepare`).
-    """
+    """Set the book's look: readable sizes, few lines, a palette that colour-blind readers can tell apart."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -76,7 +73,6 @@ def style() -> None:
             "lines.linewidth": 1.8,
         }
     )
-    prepare()
 
 
 def show(fig: Figure, *, name: str, caption: str, alt: str, dimensionless: Iterable[str] = ()) -> None:

@@ -75,9 +75,9 @@ def _or_published(run: Run, kind: str) -> Run:
         if not own and other and run.profile != PUBLISHED:
             _chosen[asked] = PUBLISHED
             speak(
-                f"*Read from the published {PUBLISHED} runs of {run.notebook}: it was not run here with profile "
-                f'`{run.profile}`, whose sizes differ. Set `profile = "{PUBLISHED}"` to match them, or make your own runs '
-                f"(`{run.command}`) and restart the kernel.*"
+                f"**Read from the published {PUBLISHED} runs of {run.notebook}**, for it was not run here with profile "
+                f"`{run.profile}`, which this page draws and computes with: sizes and grids may not fit. "
+                f'Set `profile = "{PUBLISHED}"`, or make your own runs (`{run.command}`) and restart the kernel.'
             )
         elif own:
             _chosen[asked] = run.profile
