@@ -69,5 +69,8 @@ def _own_folder(process: int) -> Path:
     return folder
 
 
-if by_hand():  # what peft's and MONAI's imports say in a kernel without ipywidgets
+if by_hand():
+    # Threads that wait should sleep, as under the runner: on a busy machine spinning costs four times the work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is loaded
+    # What peft's and MONAI's imports say in a kernel without ipywidgets.
     warnings.filterwarnings("ignore", message="IProgress not found")

@@ -30,7 +30,8 @@ if importlib.util.find_spec("petrecon") is None:
     subprocess.run(["git", "clone", "--depth", "1", address, "compendium"], check=True)
     install = ["install", "-q", "-c", "compendium/constraints.txt", "-e", "compendium"]
     subprocess.run([sys.executable, "-m", "pip", *install], check=True)
-    sys.path.insert(0, os.path.abspath("compendium/src"))"""
+    sys.path.insert(0, os.path.abspath("compendium/src"))
+import petrecon.compendium  # before torch, whose waiting threads it puts to sleep"""
 
 
 def pair(source: Source) -> Any:
