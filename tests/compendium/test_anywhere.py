@@ -13,10 +13,11 @@ import pytest
 
 import petrecon
 from petrecon.compendium.pairs import pair
-from petrecon.compendium.sources import find
+from petrecon.compendium.sources import find, sources
 
-CHEAP = ["01_scanners", "02_projection", "06_gallery_summary", "14_petite_results", "23_ddip_results", "30_deq_idea"]
-LONGER = ["00_first_look", "03_counts", "04_regularisation", "05_gallery", "07_conformance", "10_petite_idea"]
+PART_ONE = [source.name for source in sources() if source.number < "10"]
+OF_THE_OTHER_PARTS = ["14_petite_results", "23_ddip_results", "30_deq_idea"]
+SLOW = {"04_regularisation"}
 
 
 @pytest.fixture
@@ -59,7 +60,10 @@ def _check_shown(notebook: nbformat.NotebookNode, folder: Path) -> None:
     assert list(folder.iterdir()) == [], "nothing is written into the working folder"
 
 
-@pytest.mark.parametrize("name", [*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in LONGER)])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in (*PART_ONE, *OF_THE_OTHER_PARTS)],
+)
 def test_a_shipped_notebook_runs_from_any_folder_and_shows_its_figures(name, elsewhere):
     from nbclient import NotebookClient
 
