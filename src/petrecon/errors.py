@@ -7,7 +7,11 @@ from difflib import get_close_matches
 
 
 class PetreconError(Exception):
-    """Something the user can mend. The message is one line; the command prints it without a traceback."""
+    """Something the user can mend. The message is one line; the command and Jupyter print it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback."""
+        return [f"{type(self).__name__}: {' '.join(str(self).split())}"]
 
 
 class CardError(PetreconError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import results, vocabulary
+from petrecon.compendium import by_hand, other_runs, results, vocabulary
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan
 
@@ -61,6 +61,8 @@ def _no_state(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(results, "_backends", [])
     monkeypatch.setattr(results, "_read", [])
+    monkeypatch.setattr(other_runs, "_chosen", {})
+    by_hand._own_folder.cache_clear()
     vocabulary._read.cache_clear()
 
 

@@ -100,12 +100,6 @@ def test_finish_reports_backends_files_and_memory(stem, project):
     assert found["versions"]["numpy"] == np.__version__
 
 
-def test_interactive_use_writes_to_the_cache_only(project):
-    record("a", 1.0)
-    assert (project / ".cache" / "interactive" / "quick" / "notebook.numbers.json").is_file()
-    assert not (project / "book" / "runs").exists()
-
-
 def test_numbers_of_another_run(made):
     numbers = load_numbers("01")
     assert numbers["psnr"]["samples"] == [21.0, 22.0, 22.5]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from petrecon.compendium.shown import check_words, put
+from petrecon.compendium.by_hand import by_hand, unlabelled
+from petrecon.compendium.shown import DPI, check_words, put
 from petrecon.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-DPI = 160
 MIN_ALT = 30
 PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494", "#ece133", "#56b4e9")
 MISLEADING = frozenset(
@@ -85,7 +85,7 @@ def show(fig: Figure, *, name: str, caption: str, alt: str, dimensionless: Itera
         `a.u.`.
     name : str
         Its label, `fig-…`, unique in the book (put `@RUN@` in it when several runs of the notebook are
-        shown).
+        shown; by hand it is left out).
     caption : str
         One or two sentences.
     alt : str
@@ -99,6 +99,7 @@ def show(fig: Figure, *, name: str, caption: str, alt: str, dimensionless: Itera
     InputError
         If one of these is missing, or a colour map misleads.
     """
+    name = unlabelled(name) if by_hand() else name
     check_words(name, caption)
     if len(alt.strip()) < MIN_ALT:
         raise InputError(f"figure {name}: alt text must say what the figure shows, in {MIN_ALT} characters or more")

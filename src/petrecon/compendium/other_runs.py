@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from petrecon.compendium.by_hand import by_hand, profile
 from petrecon.compendium.reading import read_arrays, read_numbers
 from petrecon.compendium.results import output_stem, uses
 from petrecon.compendium.runs import Run, plan
+from petrecon.compendium.shown import speak
 from petrecon.errors import InputError, MissingError, did_you_mean
+
+PUBLISHED = "laptop"
+_chosen: dict[tuple[str, str], str] = {}
 
 
 def load_numbers(notebook: str, **parameters: Any) -> dict[str, dict[str, Any]]:
@@ -21,14 +28,15 @@ def load_numbers(notebook: str, **parameters: Any) -> dict[str, dict[str, Any]]:
         Its number or name. List it under `needs` in `data/runs.yml`.
     **parameters
         The run's parameters that differ from that notebook's defaults; `profile` is this run's own by
-        default.
+        default. By hand, the published (laptop) runs stand in for those that were not made, and a note
+        says so.
 
     Raises
     ------
     MissingError
         If that run was not made, or its file is broken; the message names the command that makes it.
     """
-    run = _run(notebook, parameters)
+    run = _run(notebook, parameters, "numbers")
     return read_numbers(_file(run, "numbers"), run.command)
 
 
@@ -40,7 +48,7 @@ def load_array(key: str, notebook: str, **parameters: Any) -> np.ndarray:
     MissingError, InputError
         If that run was not made, its file is broken, or it saved no such array.
     """
-    run = _run(notebook, parameters)
+    run = _run(notebook, parameters, "arrays")
     arrays = read_arrays(_file(run, "arrays"), run.command)
     if key not in arrays:
         hint = did_you_mean(key, [name for name in arrays if not name.endswith(".meta")])
@@ -48,11 +56,39 @@ def load_array(key: str, notebook: str, **parameters: Any) -> np.ndarray:
     return arrays[key]
 
 
-def _run(notebook: str, parameters: dict[str, Any]) -> Run:
-    return plan(notebook, {"profile": output_stem().parent.name, **parameters})
+def _run(notebook: str, parameters: dict[str, Any], kind: str) -> Run:
+    if not by_hand():
+        return plan(notebook, {"profile": output_stem().parent.name, **parameters})
+    return _or_published(plan(notebook, {"profile": profile(), **parameters}), kind)
 
 
-def _file(run: Run, kind: str) -> Any:
+def _or_published(run: Run, kind: str) -> Run:
+    """Return the run, or the published one where it was not made.
+
+    The first run of a notebook that is read decides for all of them until the kernel ends: a page never mixes
+    the runs of two profiles.
+    """
+    published = _of_profile(run, PUBLISHED)
+    asked = (run.notebook, run.profile)
+    if asked not in _chosen:
+        own, other = run.path(kind).is_file(), published.path(kind).is_file()
+        if not own and other and run.profile != PUBLISHED:
+            _chosen[asked] = PUBLISHED
+            speak(
+                f"**Read from the published {PUBLISHED} runs of {run.notebook}**, for it was not run here with profile "
+                f"`{run.profile}`, which this page draws and computes with: sizes and grids may not fit. "
+                f'Set `profile = "{PUBLISHED}"`, or make your own runs (`{run.command}`) and restart the kernel.'
+            )
+        elif own:
+            _chosen[asked] = run.profile
+    return _of_profile(run, _chosen.get(asked, run.profile))
+
+
+def _of_profile(run: Run, profile: str) -> Run:
+    return replace(run, parameters={**run.parameters, "profile": profile})
+
+
+def _file(run: Run, kind: str) -> Path:
     path = run.path(kind)
     if not path.is_file():
         raise MissingError(f"{run.stem} has no {kind} yet: run `{run.command}` first")

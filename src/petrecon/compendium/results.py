@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from petrecon.compendium.by_hand import by_hand, scratch
+from petrecon.compendium.shown import speak
 from petrecon.errors import InputError
-from petrecon.paths import cache_dir, root
+from petrecon.paths import root
 
 _backends: list[dict[str, str]] = []
 _read: list[str] = []
@@ -22,14 +24,9 @@ _read: list[str] = []
 def output_stem() -> Path:
     """Return the path, without ending, of the current run's files.
 
-    The runner sets it (`PETRECON_RUN`); a notebook opened by hand writes to a scratch folder of the cache.
+    The runner sets it (`PETRECON_RUN`); by hand every process has a scratch folder of its own, outside the project.
     """
-    named = os.environ.get("PETRECON_RUN")
-    if named:
-        return Path(named)
-    folder = cache_dir() / "interactive" / "quick"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "notebook"
+    return scratch() / "notebook" if by_hand() else Path(os.environ["PETRECON_RUN"])
 
 
 def output(ending: str) -> Path:
@@ -116,9 +113,7 @@ def save_array(key: str, array: Any, **meta: Any) -> None:
 
 def say(text: str) -> None:
     """Show a sentence that holds computed numbers, as Markdown."""
-    from IPython.display import Markdown, display
-
-    display(Markdown(text))
+    speak(text)
 
 
 def record_backend(name: Any, version: str = "", device: str = "") -> None:

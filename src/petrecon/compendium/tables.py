@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from petrecon.compendium.by_hand import by_hand, unlabelled
 from petrecon.compendium.shown import check_words, put
 from petrecon.errors import InputError
 
@@ -31,6 +32,7 @@ def table(frame: Any, *, name: str, caption: str, formats: Mapping[str, str] | N
     InputError
         If a caption or name is missing, the table is empty, or a format names no column.
     """
+    name = unlabelled(name) if by_hand() else name
     check_words(name, caption)
     shown = frame.reset_index() if any(n is not None for n in frame.index.names) else frame
     if shown.empty:
