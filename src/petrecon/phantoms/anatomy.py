@@ -118,7 +118,7 @@ def load_anatomy(name: str | Path, label_table: str | Path | None = None) -> Ana
     table = joined if label_table is None else label_table
     if name in _INPUTS:
         if table not in (None, "freesurfer"):
-            raise ParameterError(f"a label table goes with a label map of your own, and {name} is built in; leave it out")
+            raise ParameterError(f"a label table goes with a label map of your own; {name} is built in: leave it out")
         return _built_in(name)
     if not name.endswith(MAPS):
         raise ParameterError(f"no anatomy {name!r}, and no .nii file.{did_you_mean(name, anatomy_names())}")

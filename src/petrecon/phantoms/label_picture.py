@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from petrecon.phantoms.anatomy import Anatomy
+from petrecon.errors import InputError
+from petrecon.phantoms.anatomy import Anatomy, load_anatomy
 from petrecon.phantoms.regions import BRAIN_TISSUES, TISSUES
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ def tissue_table(head: Anatomy) -> Any:
 def draw_labels(head: Anatomy) -> Figure:
     """Draw a head's tissues in three planes through its deep grey matter, or else through the middle of its brain.
 
-    Axes are in mm of the head's world. Letters mark the sides: L and R, A(nterior) and P(osterior), S(uperior) and I(nferior).
+    Axes are in mm of the head's world. Letters mark the sides: left and right, anterior and
+    posterior, superior and inferior.
     """
     import matplotlib.pyplot as plt
     from matplotlib.colors import BoundaryNorm, ListedColormap
@@ -57,7 +60,7 @@ def draw_labels(head: Anatomy) -> Figure:
     tissues = code[head.labels]
     middle = _middle(tissues)
     cmap, norm = ListedColormap([COLOURS[t] for t in TISSUES], "tissues"), BoundaryNorm(np.arange(11) - 0.5, 10)
-    fig, axes = plt.subplots(1, 3, figsize=(9.6, 3.9), constrained_layout=True)
+    fig, axes = plt.subplots(1, 3, figsize=(9.6, 4.4), constrained_layout=True)
     for ax, (plane, (across, up), names) in zip(axes, _PLANES, strict=True):
         cut = 3 - across - up
         low = head.origin - 0.5
@@ -91,6 +94,29 @@ def in_words(head: Anatomy) -> str:
         x = np.argwhere(np.isin(head.labels, left))[:, 0].mean() + head.origin[0] - head.centre[0]
         text += f" Regions named left lie {abs(x):.0f} mm {'left' if x < 0 else 'right'} of the middle."
     return text
+
+
+def look(path: str, label_table: str | None = None, out: Path | str | None = None) -> str:
+    """Return what is understood of a label map, as text; with `out` (.png, .pdf or .svg), also write its picture there.
+
+    Raises
+    ------
+    InputError
+        As `load_anatomy`, or if the picture cannot be written there.
+    """
+    if out is not None:
+        out = Path(out)
+        if out.suffix not in (".png", ".pdf", ".svg") or not out.absolute().parent.is_dir():
+            raise InputError(f"{out}: name the picture .png, .pdf or .svg, in a folder that is there")
+    head = load_anatomy(path, label_table)
+    table = tissue_table(head).to_string(index=False, float_format=lambda v: f"{v:.0f}")
+    if out is not None:
+        import matplotlib.pyplot as plt
+
+        fig = draw_labels(head)
+        fig.savefig(out, dpi=120)
+        plt.close(fig)
+    return f"{head.source}\n{table}" + (f"\n{out}" if out else "")
 
 
 def _middle(tissues: Any) -> tuple[int, int, int]:

@@ -14,6 +14,9 @@ from petrecon.errors import InputError, did_you_mean
 from petrecon.paths import why_no_file
 from petrecon.phantoms.regions import REGIONS, TISSUES, Region, region_of, side_of
 
+CURE = "say what they mean with --label-table my.csv (in Python label_table=; columns number, name, tissue, side)"
+"""What to do about numbers that are not FreeSurfer's."""
+
 FREE_NUMBER = 20000
 """From here on upwards, numbers stand for regions that FreeSurfer's table does not have."""
 
@@ -77,8 +80,8 @@ def load_label_table(path: Path | str) -> LabelTable:
     ----------
     path : str or Path
         Separated by commas, semicolons or tabs. `tissue` is one of `petrecon.phantoms.regions.TISSUES`; `side` is
-        left, right, L, R or empty. Names become lower-case with hyphens: ``Temporal Pole`` is ``temporal-pole``, and on the
-        left ``left-temporal-pole``. A name and tissue that FreeSurfer also has (``left-putamen``) is that region.
+        left, right, L, R or empty. Names become lower-case with hyphens: ``Temporal Pole`` is ``temporal-pole``, and
+        on the left ``left-temporal-pole``. What FreeSurfer also has, name and tissue, is that region.
 
     Raises
     ------
@@ -140,5 +143,5 @@ def _refuse_two_tissues(path: Path, rows: dict[int, Region]) -> None:
     for number, (name, tissue) in rows.items():
         if tissues.setdefault(name, tissue) != tissue:
             raise InputError(
-                f"{path}: {name} is {tissues[name]} in one row and {tissue} in another (number {number}); name them apart"
+                f"{path}: {name} is {tissues[name]} in one row and {tissue} in that of {number}; name them apart"
             )

@@ -47,7 +47,7 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
         raise InputError(f"{path}: not a readable NIfTI file ({first}); copy or export it again") from None
     _check_header(path, image.header)
     if data.dtype.fields is not None:
-        raise InputError(f"{path}: holds colours (RGB), a volume holds one number per voxel; export the numbers instead")
+        raise InputError(f"{path}: holds colours (RGB), a volume holds one number per voxel; export the numbers")
     if np.iscomplexobj(data):
         raise InputError(f"{path}: holds complex numbers; save their magnitude (numpy.abs), or one real part, instead")
     if data.ndim == 4 and data.shape[3] == 1:

@@ -56,7 +56,7 @@ def read_checked(
 
 
 def understood(path: Path | str, label_table: Path | str | None = None) -> str:
-    """Return in one line how a label map is read: its table, volumes by tissue (mL), and what the table does not name."""
+    """Return in one line how a label map is read: its table, volumes by tissue, and what the table does not name."""
     data, affine, table = read_checked(path, label_table)
     counts = np.bincount(data.ravel())
     counts[0] = 0
@@ -67,7 +67,7 @@ def understood(path: Path | str, label_table: Path | str | None = None) -> str:
     volumes = ", ".join(f"{tissue} {millilitres[tissue]:.0f} mL" for tissue in TISSUES if tissue in millilitres)
     strange = [int(n) for n in np.flatnonzero(counts) if n not in table.rows]
     share = counts[strange].sum() / counts.sum()
-    rest = f"; {len(strange)} numbers ({share:.1%} of the voxels) are not among them and are taken for grey" if strange else ""
+    rest = f"; {len(strange)} numbers more ({share:.1%} of the voxels) are taken for grey" if strange else ""
     return f"{Path(path).name}: {np.count_nonzero(counts)} numbers read as {table.title}: {volumes}{rest}"
 
 
@@ -76,8 +76,9 @@ def load_label_map(
 ) -> tuple[Labels, NDArray[np.float64], dict[int, Region], str]:
     """Make a head of a user's label map.
 
-    Skull and scalp are put around a map that holds brain but neither of them, outside the convex hull of its labels. What lies
-    between them and the labels is fluid; but what a map encloses that names no white matter at all is white matter.
+    Skull and scalp are put around a map that holds brain but neither of them, outside the convex hull of its labels.
+    What lies between them and the labels is fluid; but what a map encloses that names no white matter at all is white
+    matter.
 
     Parameters
     ----------
@@ -99,19 +100,17 @@ def load_label_map(
     translated, regions = table.translate(data)
     grid, origin = to_millimetre_grid(translated, affine, order=0)
     labels, first = crop(grid, margin=_ROOM)
+    source = f"the user's file {Path(path).name}, its numbers read as {table.title}"
     tissues = {region.tissue for region in regions.values()}
     if tissues & set(BRAIN_TISSUES) and not tissues & {"skull", "scalp"}:
         hull = convex_hull(labels > 0)
         if "white" not in tissues:
-            labels[enclosed(labels > 0)] = UNLABELLED
+            inside = enclosed(labels > 0)
+            labels[inside] = UNLABELLED
+            source += f", {inside.sum() / 1000:.0f} mL that it encloses taken for the white matter it does not name"
         labels = add_shells(labels, hull)
         regions |= {n: REGIONS[n] for n in (CSF, SKULL, SCALP)}
         regions[UNLABELLED] = Region("unlabelled", "white")
     labels, second = crop(labels)
     present = {int(n): regions[int(n)] for n in np.unique(labels)}
-    return (
-        labels,
-        origin + np.array(first) + np.array(second),
-        present,
-        f"the user's file {Path(path).name}, its numbers read as {table.title}",
-    )
+    return labels, origin + np.array(first) + np.array(second), present, source
