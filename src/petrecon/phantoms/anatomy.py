@@ -7,7 +7,7 @@ import os
 import tempfile
 import zlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -122,6 +122,12 @@ def load_anatomy(name: str | Path, label_table: str | Path | None = None) -> Ana
         return _built_in(name)
     if not name.endswith(MAPS):
         raise ParameterError(f"no anatomy {name!r}, and no .nii file.{did_you_mean(name, anatomy_names())}")
+    stamps = [(os.stat(f).st_mtime_ns, os.stat(f).st_size) for f in (name, table) if f and os.path.isfile(f)]
+    return _users(name, None if table is None else str(table), repr(stamps))
+
+
+@lru_cache(maxsize=2)
+def _users(name: str, table: str | None, _stamps: str) -> Anatomy:
     from petrecon.phantoms.user_labels import load_label_map
 
     labels, origin, regions, source = load_label_map(name, table)

@@ -156,17 +156,20 @@ def convex_hull(mask: Mask) -> Mask:
 
 
 def enclosed(mask: Mask) -> Mask:
-    """Return what a mask (1 mm voxels) encloses in two of three planes, gaps of 4 mm closed, without a rind of 3 mm."""
+    """Return what a mask (1 mm voxels) encloses in two of three planes, gaps of 4 mm closed, without a rind of 3 mm.
+
+    It is found on a 2 mm grid.
+    """
     from scipy import ndimage
 
-    closed = ball_closing(mask, 2.0)
-    votes = np.zeros(mask.shape, dtype=np.uint8)
+    closed = halve(ball_closing(mask, 2.0))
+    votes = np.zeros(closed.shape, dtype=np.uint8)
     for axis in range(3):
-        for k in range(mask.shape[axis]):
+        for k in range(closed.shape[axis]):
             plane = (slice(None),) * axis + (k,)
             votes[plane] += ndimage.binary_fill_holes(closed[plane])
-    deep = ndimage.distance_transform_edt(votes >= 2) > 3
-    return np.asarray(deep & ~mask, dtype=np.bool_)
+    deep = np.asarray(2.0 * ndimage.distance_transform_edt(votes >= 2) > 3.0, dtype=np.bool_)
+    return double(deep, mask.shape) & ~mask
 
 
 def crop(labels: Any, margin: int = 2) -> tuple[Any, tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""Do the regions of a label map lie where a brain has them? Left of their twins, below the cerebrum, as in the atlas."""
+"""Where the regions of a label map lie: left of their twins, below the cerebrum, as in the atlas, or it is refused."""
 
 from __future__ import annotations
 

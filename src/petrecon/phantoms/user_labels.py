@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from petrecon.errors import InputError
 from petrecon.phantoms.head import FLUID_MM, SCALP_MM, SKULL_MM, Labels, add_shells, convex_hull, crop, enclosed
 from petrecon.phantoms.label_checks import check_labels
 from petrecon.phantoms.label_tables import FREE_NUMBER, FREESURFER, LabelTable, load_label_table
@@ -99,6 +100,8 @@ def load_label_map(
     data, affine, table = read_checked(path, label_table)
     translated, regions = table.translate(data)
     grid, origin = to_millimetre_grid(translated, affine, order=0)
+    if not grid.any():
+        raise InputError(f"{path}: nothing of it is left at 1 mm: its labels are all air, or smaller than that")
     labels, first = crop(grid, margin=_ROOM)
     source = f"the user's file {Path(path).name}, its numbers read as {table.title}"
     tissues = {region.tissue for region in regions.values()}
