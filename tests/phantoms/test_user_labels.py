@@ -185,7 +185,9 @@ def test_an_atlas_with_a_table_of_swapped_sides_is_refused(aal, tmp_path):
     text = Path(aal[1]).read_text(encoding="utf-8")
     wrong = text.replace(";L", ";X").replace(";R", ";L").replace(";X", ";R")
     (tmp_path / "wrong.csv").write_text(wrong, encoding="utf-8")
-    assert "left and right are swapped" in refusal(aal[0], tmp_path / "wrong.csv")
+    told = refusal(aal[0], tmp_path / "wrong.csv")
+    assert "left and right are swapped" in told
+    assert "or wrong.csv names the sides wrongly" in told
 
 
 def test_a_table_that_misses_a_number_of_the_map_is_refused(aal, tmp_path):
