@@ -37,7 +37,7 @@ def refuse_sides(path: Path | str, data: NDArray[np.int32], affine: Array, place
     if total and sum(weight[name] for name in apart if apart[name] < -1.0) >= 0.9 * total:
         left = max(weight, key=lambda name: weight[name])
         count = sum(shift < -1.0 for shift in apart.values())
-        why = f"its header is mirrored, or {table.title} names the sides wrongly" if table.own else "its header is mirrored"
+        why = "its header is mirrored" + (f", or {table.title} names the sides wrongly" if table.own else "")
         raise InputError(
             f"{path}: left and right are swapped: {left} lies right of {_twin(left)} ({count} of {len(apart)} pairs); "
             f"{why}: correct the affine's first row, or export the file again"
