@@ -103,6 +103,7 @@ def run(words: tuple[str, ...], force: bool, quiet: bool, wait: bool, help_param
     petrecon run 03
     petrecon run 03 --scanner hrrt --dose 0.25 --profile laptop
     petrecon run 03 --anatomy my_labels.nii.gz --seed 7 --force
+    petrecon run 03 --anatomy my_atlas.nii.gz --label-table my_atlas.csv
     """  # noqa: D301
     notebook, given = _parse(words)
     if help_parameters:
@@ -138,6 +139,21 @@ def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str]]:
         got = f"got {', '.join(notebooks)}" if notebooks else "got none (`petrecon list` shows them)"
         raise InputError(f"name one notebook to run: {got}")
     return notebooks[0], given
+
+
+@main.command()
+@click.argument("path", metavar="MAP.nii.gz")
+@click.option("--label-table", metavar="TABLE.csv", help="What the numbers mean; FreeSurfer's by default.")
+@click.option("--out", type=click.Path(dir_okay=False), metavar="PICTURE.png", help="Draw its tissues in three planes.")
+def labels(path: str, label_table: str | None, out: str | None) -> None:
+    """Show what is understood of a label map of your own: regions and volume by tissue, and a picture.
+
+    \b
+    petrecon labels my_atlas.nii.gz --label-table my_atlas.csv --out my_atlas.png
+    """  # noqa: D301
+    from petrecon.phantoms.label_picture import look
+
+    click.echo(look(path, label_table, out))
 
 
 @main.command()

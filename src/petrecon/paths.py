@@ -46,6 +46,17 @@ def book_dir() -> Path:
     return root() / "book"
 
 
+def why_no_file(path: Path) -> str:
+    """Say what stands where a file should: nothing, a folder, a broken link; an empty text where there is a file."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "a folder, not a file"
+    if path.is_symlink():
+        return f"a link that leads to no file (to {os.readlink(path)})"
+    return "not a plain file" if path.exists() else "no such file"
+
+
 def cache_dir() -> Path:
     """Return the folder of derived files that may be deleted at any time (`PETRECON_CACHE` overrides it)."""
     folder = Path(os.environ.get("PETRECON_CACHE", root() / ".cache"))

@@ -19,6 +19,12 @@ def ball(shape=(40, 44, 36), radius=15.0, value=1):
     return np.where((grid**2).sum(0) < radius**2, value, 0).astype(np.int16)
 
 
+def table(folder, *rows):
+    path = folder / "labels.csv"
+    path.write_text("number,name,tissue\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return str(path)
+
+
 def sheared():
     affine = np.eye(4)
     affine[0, 1] = 0.3
@@ -112,7 +118,8 @@ def test_what_is_no_label_map_is_refused(tmp_path, value, message):
 def test_any_axis_order_gives_the_same_head(tmp_path, codes):
     """The same volume stored along other axes is the same head: position and side come from the affine."""
     data = ball()
-    data[25:, 30:, 20:][data[25:, 30:, 20:] > 0] = 51
+    data[25:, 30:, 20:][data[25:, 30:, 20:] > 0] = 2
+    names = table(tmp_path, "1,head,scalp", "2,right-putamen,deep-grey")
     affine = np.eye(4)
     affine[:3, 3] = -20, -30, -10
     image = nib.Nifti1Image(data, affine)
@@ -121,8 +128,8 @@ def test_any_axis_order_gives_the_same_head(tmp_path, codes):
     )
     turned.to_filename(tmp_path / "t.nii")
     straight, other = (
-        load_anatomy(save(tmp_path / "s.nii", data, affine)),
-        load_anatomy(str(tmp_path / "t.nii")),
+        load_anatomy(save(tmp_path / "s.nii", data, affine), names),
+        load_anatomy(str(tmp_path / "t.nii"), names),
     )
     np.testing.assert_array_equal(straight.labels, other.labels)
     np.testing.assert_allclose(straight.origin, other.origin)
@@ -130,7 +137,8 @@ def test_any_axis_order_gives_the_same_head(tmp_path, codes):
 
 def test_a_label_map_becomes_a_subject_with_named_and_numbered_regions(tmp_path):
     data = ball((60, 60, 60), 25)
-    data[data > 0] = 777
+    data[data > 0] = 258
+    data[ball((60, 60, 60), 16) > 0] = 777
     data[ball((60, 60, 60), 8) > 0] = 12
     affine = scaled(2.0)
     affine[:3, 3] = -59
@@ -193,8 +201,9 @@ def test_a_hot_spot_on_the_right_is_at_plus_x_in_the_image_and_in_the_sinogram(t
 
 
 def test_a_label_map_on_the_right_stays_there(tmp_path):
-    head = load_anatomy(hot_spot_file(tmp_path, "LAS", np.int16))
-    spot = np.argwhere(head.labels == 10).mean(0) + head.origin
+    names = table(tmp_path, "1,head,scalp", "10,right-putamen,deep-grey")
+    head = load_anatomy(hot_spot_file(tmp_path, "LAS", np.int16), names)
+    spot = np.argwhere(head.labels == 51).mean(0) + head.origin
     assert np.abs(spot - [25, 20, 0]).max() < 1
 
 
@@ -234,3 +243,27 @@ def test_a_header_in_another_unit_is_refused(tmp_path, unit, refused):
             read_canonical(tmp_path / "unit.nii")
     else:
         assert read_canonical(tmp_path / "unit.nii")[0].shape == (40, 44, 36)
+
+
+@pytest.mark.parametrize("load", [load_anatomy, load_activity])
+def test_colours_and_complex_numbers_are_refused(tmp_path, load):
+    rgb = np.zeros((9, 9, 9), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    rgb["G"] = 7
+    with pytest.raises(InputError, match=r"rgb\.nii\.gz: holds colours"):
+        load(save(tmp_path / "rgb.nii.gz", rgb))
+    with pytest.raises(InputError, match=r"c\.nii\.gz: holds complex numbers; save their magnitude"):
+        load(save(tmp_path / "c.nii.gz", ball().astype(np.complex64)))
+
+
+@pytest.mark.parametrize("load", [load_anatomy, load_activity])
+def test_a_folder_and_a_link_that_leads_nowhere_are_called_so(tmp_path, load):
+    (tmp_path / "folder.nii.gz").mkdir()
+    (tmp_path / "loop.nii.gz").symlink_to("loop.nii.gz")
+    (tmp_path / "dangling.nii.gz").symlink_to("gone.nii.gz")
+    for name, told in (
+        ("folder", "a folder, not a file"),
+        ("loop", r"a link that leads to no file \(to loop"),
+        ("dangling", r"a link that leads to no file \(to gone"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}\.nii\.gz: {told}"):
+            load(str(tmp_path / f"{name}.nii.gz"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from petrecon import errors
 from petrecon.compendium.disk import error_in
-from petrecon.compendium.parameters import declared
+from petrecon.compendium.parameters import injected
 from petrecon.compendium.runs import Run
 from petrecon.compendium.sources import Source
 from petrecon.errors import PetreconError, RunFailed
@@ -67,7 +67,6 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     notebook = to_notebook(run.source)
-    own = declared(run.source)
     for cell in notebook.cells:
         cell.source = run.fill(cell.source)
     notebook.cells.append(nbformat.v4.new_code_cell(_LAST_CELL, id="finish"))
@@ -84,7 +83,7 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
         done = papermill.execute_notebook(
             draft,
             None,
-            parameters={name: value for name, value in run.parameters.items() if name in own},
+            parameters=injected(run.source, run.parameters),
             kernel_name="python3",
             language="python",
             progress_bar=False,

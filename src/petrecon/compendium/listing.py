@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from petrecon.compendium.matrix import matrix
-from petrecon.compendium.parameters import DEFAULT_PROFILE, declared
+from petrecon.compendium.parameters import ASSUMED, DEFAULT_PROFILE, TABLE, declared
 from petrecon.compendium.receipts import OUTPUTS, read_receipt, status
 from petrecon.compendium.runs import runs_dir
 from petrecon.compendium.sources import Source, find, sources
@@ -54,9 +54,12 @@ def parameters_text(notebook: str) -> str:
     """Return a notebook's parameters: default, meaning, range or choices, and what each costs."""
     source, known = find(notebook), vocabulary()
     lines = [f"{source.name}  {_title(source)}"]
-    for name, default in {"profile": DEFAULT_PROFILE, **declared(source)}.items():
+    taken = {"profile": DEFAULT_PROFILE, **declared(source)}
+    if "anatomy" in taken:
+        taken = {**taken, TABLE: taken.get(TABLE, ASSUMED)}
+    for name, default in taken.items():
         card = known[name]
-        lines.append(f"  --{name} {default}   {card.help}")
+        lines.append(f"  --{name.replace('_', '-')} {default}   {card.help}")
         limits = [f"in {card.range.text}"] if card.range else []
         limits += [f"one of {', '.join(card.words())}"] if card.choices else []
         limits += [f"or a {' or '.join(card.files)} file"] if card.files else []

@@ -12,6 +12,9 @@ from petrecon.errors import CardError, ParameterError, did_you_mean
 
 DEFAULT_PROFILE = "quick"
 
+TABLE, ASSUMED = "label_table", "freesurfer"
+"""The parameter that goes with a label map of one's own, in every notebook that takes an anatomy; and its default."""
+
 
 def declared(source: Source, *, look_up: bool = False) -> dict[str, Value]:
     """Return the parameters a notebook declares, with their defaults, in order.
@@ -64,7 +67,8 @@ def resolve(source: Source, given: Mapping[str, Any]) -> dict[str, Value]:
     source : Source
         The notebook.
     given : mapping
-        Names and values, as text or typed. `profile` is always accepted.
+        Names and values, as text or typed. `profile` is always accepted, and `label_table` beside a label map of the
+        user's own.
 
     Returns
     -------
@@ -78,6 +82,8 @@ def resolve(source: Source, given: Mapping[str, Any]) -> dict[str, Value]:
     """
     defaults = declared(source)
     allowed = {"profile": DEFAULT_PROFILE, **defaults}
+    if "anatomy" in allowed and TABLE in given:
+        allowed[TABLE] = ASSUMED
     known = vocabulary()
     for name in given:
         if name in allowed:
@@ -90,4 +96,26 @@ def resolve(source: Source, given: Mapping[str, Any]) -> dict[str, Value]:
         value = given.get(name, default)
         imports_torch = known[name].choices == "anatomies"
         found[name] = known[name].check(value, look_up=not (imports_torch and value == default))
+    if TABLE in found and TABLE not in defaults:
+        _check_table(found)
+    return found
+
+
+def _check_table(found: dict[str, Value]) -> None:
+    """Refuse a label table without a map of the user's own; drop the one that is assumed anyway."""
+    if not str(found["anatomy"]).endswith((".nii", ".nii.gz")):
+        raise ParameterError(
+            f"{TABLE} says what the numbers of your own label map mean: give it with --anatomy my.nii.gz, not with "
+            f"{found['anatomy']}"
+        )
+    if found[TABLE] == ASSUMED:
+        del found[TABLE]
+
+
+def injected(source: Source, parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what a notebook's parameters cell is given: those it declares; a label map and its table as one word."""
+    own = declared(source)
+    found = {name: value for name, value in parameters.items() if name in own}
+    if TABLE in parameters and TABLE not in own:
+        found["anatomy"] = f"{parameters['anatomy']}+{parameters[TABLE]}"
     return found

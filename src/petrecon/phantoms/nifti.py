@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petrecon.errors import InputError
+from petrecon.paths import why_no_file
 
 VOXEL_MM = (0.2, 10.0)
 """Voxel sizes a head can have, mm; outside, the header's unit is not mm."""
+
+LABELS_MM, ACTIVITY_MM = 400.0, 600.0
+"""The longest that the labels of a head, and the volume of an activity map, may be along any axis, mm."""
 
 
 def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -27,14 +31,14 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
     Raises
     ------
     InputError
-        If the file is missing, truncated or no NIfTI; if it is not 3D; if its affine is singular, sheared or
-        has voxel sizes outside `VOXEL_MM`; if a value is not finite.
+        If the file is missing, truncated or no NIfTI; if it is not 3D; if it holds colours or complex numbers; if its
+        affine is singular, sheared or has voxel sizes outside `VOXEL_MM`; if a value is not finite.
     """
     import nibabel as nib
 
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of a .nii or .nii.gz volume")
+    if why := why_no_file(path):
+        raise InputError(f"{path}: {why}; give the path of a .nii or .nii.gz volume")
     try:
         image: Any = nib.load(path)
         data = np.asanyarray(image.dataobj)
@@ -42,6 +46,10 @@ def read_canonical(path: Path | str) -> tuple[NDArray[Any], NDArray[np.float64]]
         first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise InputError(f"{path}: not a readable NIfTI file ({first}); copy or export it again") from None
     _check_header(path, image.header)
+    if data.dtype.fields is not None:
+        raise InputError(f"{path}: holds colours (RGB), a volume holds one number per voxel; export the numbers")
+    if np.iscomplexobj(data):
+        raise InputError(f"{path}: holds complex numbers; save their magnitude (numpy.abs), or one real part, instead")
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -90,19 +98,31 @@ def _checked_affine(path: Path, affine: NDArray[np.float64] | None) -> NDArray[n
 def read_labels(path: Path | str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Read a label map: whole numbers, none negative; otherwise `InputError`, as `read_canonical`."""
     data, affine = read_canonical(path)
-    rounded = np.rint(data) + 0
-    if np.abs(data - rounded).max() > 1e-3:
-        raise InputError(f"{path}: holds fractions, a label map holds whole numbers; use load_activity for kBq/mL")
-    if rounded.min() < 0 or rounded.max() > 30000:
+    if data.dtype.kind == "f":
+        rounded = np.rint(data) + 0
+        if np.abs(data - rounded).max() > 1e-3:
+            raise InputError(f"{path}: holds fractions, a label map holds whole numbers; use load_activity for kBq/mL")
+        data = rounded
+    if data.min() < 0 or data.max() > 30000:
+        raise InputError(f"{path}: labels {data.min():.0f} to {data.max():.0f} are not within 0–30000; renumber them")
+    return data.astype(np.int32), affine
+
+
+def refuse_long(path: Path | str, shape: tuple[int, ...], affine: NDArray[np.float64], limit_mm: float) -> None:
+    """Raise `InputError` when a volume of this shape is longer than `limit_mm` along any of its axes."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0) * shape
+    if lengths.max() > limit_mm:
+        text = " × ".join(f"{n:.0f}" for n in lengths)
         raise InputError(
-            f"{path}: labels {rounded.min():.0f} to {rounded.max():.0f} are not within 0–30000; renumber them"
+            f"{path}: is {text} mm large, more than the {limit_mm:.0f} mm a head can fill; crop it, or write the "
+            "true voxel size into its header"
         )
-    return rounded.astype(np.int32), affine
 
 
 def read_activity(path: Path | str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Read an activity map in kBq/mL, none negative; otherwise `InputError`, as `read_canonical`."""
+    """Read an activity map in kBq/mL, none negative, none too large; otherwise `InputError`, as `read_canonical`."""
     data, affine = read_canonical(path)
+    refuse_long(path, data.shape, affine, ACTIVITY_MM)
     if data.min() < 0:
         raise InputError(f"{path}: activity is negative down to {data.min():.3g} kBq/mL; clip it at zero first")
     return data.astype(np.float32), affine

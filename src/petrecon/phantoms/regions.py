@@ -69,6 +69,7 @@ _CORTEX = [
 
 _PAIRED = {  # left number, right number, name, tissue
     (2, 41): ("cerebral-white-matter", "white"),
+    (3, 42): ("cerebral-cortex", "grey"),
     (4, 43): ("lateral-ventricle", "csf"),
     (5, 44): ("inferior-lateral-ventricle", "csf"),
     (7, 46): ("cerebellum-white-matter", "cerebellum-white"),
@@ -83,6 +84,11 @@ _PAIRED = {  # left number, right number, name, tissue
     (28, 60): ("ventral-dc", "deep-grey"),
     (30, 62): ("vessel", "csf"),
     (31, 63): ("choroid-plexus", "csf"),
+    (34, 66): ("white-matter-crowns", "white"),
+    (78, 79): ("white-matter-hypointensities", "white"),
+    (81, 82): ("grey-matter-hypointensities", "white"),
+    (183, 184): ("vermis", "cerebellum-grey"),
+    (5001, 5002): ("unsegmented-white-matter", "white"),
 }
 _SINGLE = {
     0: Region("air", "air"),
@@ -90,16 +96,21 @@ _SINGLE = {
     15: Region("fourth-ventricle", "csf"),
     BRAINSTEM: Region("brainstem", "brainstem"),
     CSF: Region("csf", "csf"),
+    72: Region("fifth-ventricle", "csf"),
     77: Region("white-matter-hypointensities", "white"),
     80: Region("grey-matter-hypointensities", "white"),
     85: Region("optic-chiasm", "white"),
+    130: Region("air-cavity", "air"),
     SKULL: Region("skull", "skull"),
+    172: Region("vermis", "cerebellum-grey"),
+    174: Region("pons", "brainstem"),
     192: Region("corpus-callosum", "white"),
     251: Region("corpus-callosum-posterior", "white"),
     252: Region("corpus-callosum-mid-posterior", "white"),
     253: Region("corpus-callosum-central", "white"),
     254: Region("corpus-callosum-mid-anterior", "white"),
     255: Region("corpus-callosum-anterior", "white"),
+    257: Region("csf-outside", "csf"),
     SCALP: Region("scalp", "scalp"),
 }
 
@@ -113,11 +124,17 @@ def _vocabulary() -> dict[int, Region]:
         tissue = "white" if name == "corpuscallosum" else "grey"
         table[1000 + number] = Region(f"left-{name}", tissue)
         table[2000 + number] = Region(f"right-{name}", tissue)
+        table[3000 + number] = Region(f"left-white-{name}", "white")
+        table[4000 + number] = Region(f"right-white-{name}", "white")
+    for number in range(76):
+        table[11100 + number] = Region(f"left-destrieux-{number:02d}", "grey")
+        table[12100 + number] = Region(f"right-destrieux-{number:02d}", "grey")
     return dict(sorted(table.items()))
 
 
 REGIONS: dict[int, Region] = _vocabulary()
-"""FreeSurfer number → region (`FreeSurferColorLUT.txt`; Desikan et al., NeuroImage 31:968, 2006)."""
+"""FreeSurfer number → region, as `FreeSurferColorLUT.txt` has them: aseg, aparc+aseg (Desikan et al., NeuroImage
+31:968, 2006), wmparc, aparc.a2009s+aseg (Destrieux et al., NeuroImage 53:1, 2010; by number) and PETsurfer's gtmseg."""
 
 
 def region_of(label: int) -> Region:
@@ -133,3 +150,8 @@ def labels_of(tissues: tuple[str, ...]) -> list[int]:
 def base_name(name: str) -> str:
     """Return a region's name without its side: ``left-putamen`` → ``putamen``."""
     return name.removeprefix("left-").removeprefix("right-")
+
+
+def side_of(name: str) -> str:
+    """Return the side that a region's name tells: ``left``, ``right`` or nothing."""
+    return next((side for side in ("left", "right") if name.startswith(f"{side}-")), "")

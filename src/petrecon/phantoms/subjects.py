@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -81,6 +82,7 @@ def make_subject(
     lesions: Sequence[Lesion] = (),
     hypometabolism: Sequence[Hypometabolism] = (),
     oversample: int | None = None,
+    label_table: str | Path | None = None,
 ) -> Subject:
     """Make a subject on an image grid. The same arguments give the same subject, bit for bit.
 
@@ -105,6 +107,8 @@ def make_subject(
         Findings (`Lesion`, `Hypometabolism`).
     oversample : int, optional
         Odd number of sub-voxels along each axis; default 3 in 2D, 1 in 3D.
+    label_table : str or Path, optional
+        What the numbers of a label map of one's own mean, as in `load_anatomy`.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def make_subject(
     InputError
         If the grid would cut the head: the message names the smallest field of view that fits.
     """
-    head = load_anatomy(anatomy) if isinstance(anatomy, str) else anatomy
+    head = load_anatomy(anatomy, label_table) if isinstance(anatomy, str) else anatomy
     shape, size, ratio, seed = _checked(image_shape, voxel_size, dims, oversample, seed)
     centre = head.centre.copy()
     whole = dims == 3 and slice_mm is None
