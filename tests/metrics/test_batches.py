@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from petrecon.metrics import background_sd, bias_and_sd, crc, roi_means
+from petrecon.metrics import background_sd, bias_and_sd, crc, interval, nrmse, psnr, roi_means
 
 DRAW = np.random.default_rng(0)
 LABELS = DRAW.integers(0, 4, (6, 7))
@@ -43,3 +43,27 @@ def test_bias_and_sd_are_voxel_by_voxel():
         one_bias, one_sd = bias_and_sd(realisations[(slice(None), *i)], REFERENCE[i])
         assert bias[i] == pytest.approx(one_bias.item(), rel=1e-12, abs=1e-12)
         assert sd[i] == pytest.approx(one_sd.item(), rel=1e-12)
+
+
+def test_the_background_label_is_no_region_unless_asked_for():
+    means = roi_means(REFERENCE, LABELS)
+    assert set(means) == {1, 2, 3}
+    assert roi_means(REFERENCE, LABELS, [0])[0] == pytest.approx(REFERENCE[LABELS == 0].mean())
+
+
+def test_the_range_of_a_reference_runs_from_its_minimum_also_below_zero():
+    """Adding a constant to both images changes no error and no range (FBP has negative voxels)."""
+    image = IMAGES[0, 0] / LEVELS[0, 0]
+    for shift in (-3.0, -100.0):
+        assert psnr(image + shift, REFERENCE + shift) == pytest.approx(psnr(image, REFERENCE), rel=1e-9)
+        assert nrmse(image + shift, REFERENCE + shift) == pytest.approx(nrmse(image, REFERENCE), rel=1e-9)
+
+
+@pytest.mark.parametrize(("level", "deviations"), [(0.5, 0.674), (0.9, 1.645), (0.95, 1.96), (0.99, 2.576)])
+def test_an_interval_is_as_wide_as_its_level_says(level, deviations):
+    """Of the mean of many normal samples: ± that many standard errors."""
+    samples = np.random.default_rng(1).normal(5, 2, 400)
+    found = interval(samples, level=level)
+    error = samples.std(ddof=1) / 20
+    assert found.high - found.low == pytest.approx(2 * deviations * error, rel=0.08)
+    assert (found.high + found.low) / 2 == pytest.approx(samples.mean(), abs=0.2 * error)

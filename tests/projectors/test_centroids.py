@@ -112,3 +112,15 @@ def test_the_resolution_model_moves_nothing(axis, n):
     fwhm = (5.0, 6.0, 9.0)[axis]
     spread = float((profile * (torch.arange(n) - mean) ** 2).sum()) ** 0.5 * SIZE[axis]
     assert spread == pytest.approx(fwhm / 2.3548, rel=0.01)
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (5, 6, 8), (1, 3, 2)])
+def test_the_first_and_the_last_voxel_lie_opposite_each_other(shape):
+    """A grid is centred: its origin is minus the place of its last voxel, and the field of view is its own mirror."""
+    geometry = Geometry(np.full((1, 3), -50.0), np.full((1, 3), 50.0), shape, SIZE[: len(shape)])
+    for n, size, origin in zip(shape, geometry.voxel_size, geometry.image_origin, strict=True):
+        assert origin + (n - 1) * size == pytest.approx(-origin)
+        assert origin == pytest.approx(float(centres(n, size)[0]))
+    mask = geometry.field_of_view_mask()
+    for axis in range(len(shape)):
+        assert torch.equal(mask, mask.flip(axis))
