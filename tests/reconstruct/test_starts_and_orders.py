@@ -11,7 +11,7 @@ from petrecon.reconstruct.osem import _spread
 
 
 def test_the_start_explains_the_counts_above_the_background(model, counts):
-    """Flat, and expected to give as many counts as were measured, background included; each image of a batch its own."""
+    """Flat, and with as many expected counts as were measured, background included; each image of a batch its own."""
     batch = torch.stack([counts, 3 * counts])
     starts = start_image(batch, model, None)
     torch.testing.assert_close(model(starts).sum((1, 2)), batch.sum((1, 2)), rtol=1e-9, atol=0)
