@@ -49,5 +49,5 @@ def test_the_objective_never_rises_with_an_uneven_background(model, image):
     rough = uneven(model)
     y = torch.poisson(rough(image), generator=torch.Generator().manual_seed(4))
     penalty, values = Quadratic(0.02), []
-    map_em(y, rough, penalty, 40, callback=lambda k, x: values.append(objective(x, y, rough, penalty)))
+    map_em(y, rough, penalty, 15, callback=lambda k, x: values.append(objective(x, y, rough, penalty)))
     assert (torch.diff(torch.stack(values)) <= 1e-9 * values[0].abs()).all()

@@ -9,7 +9,7 @@ import torch
 
 from petrecon.reconstruct import Bowsher, Quadratic, RelativeDifference, SmoothedTV
 
-SHAPES = {2: (6, 5), 3: (4, 3, 5)}
+SHAPES = {2: (6, 5), 3: (3, 3, 4)}
 
 
 def draw(dims, seed):
