@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from petrecon.ddip import ddim_step, noise_levels
+from petrecon.ddip.sample import sample
 from petrecon.errors import ParameterError
 
 
@@ -50,3 +51,23 @@ def test_levels_go_evenly_from_below_the_start_to_zero():
 def test_levels_out_of_range_are_refused(start, steps, named):
     with pytest.raises(ParameterError, match=named):
         noise_levels(start, steps)
+
+
+def test_every_step_of_the_sampler_draws_noise_of_its_own(schedule):
+    """At η = 1 what is not the clean image is fresh noise: of unit variance, and unlike that of every other step."""
+    seen, fresh = [], []
+
+    def network(x_t, t, mr):
+        if seen:
+            signal, sigma = schedule.signal_and_noise(t, x_t)
+            fresh.append(
+                ((x_t - signal * schedule.clean(seen[-1][0], 0 * x_t, seen[-1][1]).clamp(0, 1)) / sigma).flatten()
+            )
+        seen.append((x_t, t))
+        return torch.zeros_like(x_t)
+
+    sample(network, schedule, torch.zeros(2, 1, 32, 32), steps=8, eta=1.0, seed=0)
+    drawn = torch.stack([seen[0][0].flatten(), *fresh])
+    assert len(fresh) == 7
+    torch.testing.assert_close(drawn.std(1), torch.ones(8), rtol=0.1, atol=0)
+    assert (torch.corrcoef(drawn) - torch.eye(8)).abs().max() < 0.15

@@ -76,3 +76,13 @@ def test_the_measured_scale_is_the_true_one_within_the_jitter_of_training():
         exam = simulate_exam(subject, tracer, "biograph-mmr", dose=0.1, seed=0, profile="quick")
         found = measured_scale(exam.counts, exam.model, subject.voxel_size)
         assert found == pytest.approx(float(scale_of(exam.reference, subject.voxel_size)), rel=0.12)
+
+
+def test_the_scale_is_too_large_as_often_as_too_small(pool):
+    """Within ± the jitter, on both sides, and right on average; without it the same draws differ by that factor."""
+    jittered, plain = (pool.draw(60, 5, scale_jitter=j)[0] for j in (0.2, 0.0))
+    factor = plain.sum((1, 2, 3)) / jittered.sum((1, 2, 3))
+    torch.testing.assert_close(jittered * factor[:, None, None, None], plain, rtol=1e-4, atol=1e-6)
+    assert 0.8 <= float(factor.min()) < 0.9
+    assert 1.1 < float(factor.max()) <= 1.2
+    assert float(factor.mean()) == pytest.approx(1.0, abs=0.05)

@@ -5,7 +5,7 @@ import pytest
 
 from petrecon.deq import fit_srtm
 from petrecon.errors import InputError
-from petrecon.phantoms import load_protocol
+from petrecon.phantoms import Frames, load_protocol
 from petrecon.phantoms.kinetics import frame_means, one_tissue, plasma_input, srtm
 
 FRAMES = load_protocol("pe2i").frames
@@ -53,3 +53,43 @@ def test_unusable_curves_are_refused():
         fit_srtm(TARGETS, np.zeros(20), FRAMES)
     with pytest.raises(InputError, match="19 values for 20 frames"):
         fit_srtm(TARGETS, means(REFERENCE)[:-1], FRAMES)
+
+
+UNEVEN = Frames((10.0,) * 12 + (60.0,) * 8 + (300.0,) * 10)
+
+
+def noisy(count, seed=0):
+    """Return a target's curve in frames of very uneven lengths, and draws whose variance falls with the length."""
+    edges = (UNEVEN.starts_s / 60, UNEVEN.ends_s / 60)
+    clean = frame_means(srtm({"R1": 1.0, "k2": 0.12, "BP": 1.2}, REFERENCE, TIMES), TIMES, *edges)
+    sd = 1.5 / np.sqrt(np.asarray(UNEVEN.durations_s) / 60)
+    return clean, clean + sd * np.random.default_rng(seed).standard_normal((count, len(UNEVEN)))
+
+
+def test_by_default_long_frames_count_more_so_that_noise_does_the_least_harm():
+    """Counting noise falls with a frame's length: the default spreads less than equal weights, and than others."""
+    _, curves = noisy(300)
+    lengths = np.asarray(UNEVEN.durations_s)
+
+    def spread(weights):
+        found = fit_srtm(curves, REFERENCE, UNEVEN, weights=weights)
+        return {name: np.subtract(*np.quantile(getattr(found, name), [0.9, 0.1])) for name in ("R1", "k2", "BP")}
+
+    ours, equal = spread(None), spread(np.ones(len(UNEVEN)))
+    assert all(ours[name] < 0.8 * equal[name] for name in ours)
+    for other in (1 / lengths, lengths**3):
+        worse = spread(other)
+        assert all(ours[name] < 0.9 * worse[name] for name in ("R1", "k2"))
+
+
+def test_a_frame_of_no_weight_may_hold_anything_and_the_unit_of_weights_does_not_matter():
+    clean, _ = noisy(1)
+    spoilt, weights = clean.copy(), np.asarray(UNEVEN.durations_s)
+    spoilt[3] += 1e3 * clean.max()
+    masked = np.where(np.arange(len(UNEVEN)) == 3, 0.0, weights)
+    found, ignored, scaled = (
+        fit_srtm(y, REFERENCE, UNEVEN, weights=w) for y, w in ((clean, masked), (spoilt, masked), (clean, 60 * masked))
+    )
+    np.testing.assert_allclose(ignored.BP, found.BP, rtol=1e-9)
+    np.testing.assert_allclose(scaled.BP, found.BP, rtol=1e-9)
+    assert abs(float(fit_srtm(spoilt, REFERENCE, UNEVEN).BP) - float(found.BP)) > 0.1

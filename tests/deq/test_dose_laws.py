@@ -94,3 +94,17 @@ def test_unusable_points_are_refused():
     for doses in ([0.0, 1.0, 2.0], [1.0, 1.0, 2.0], [1.0, float("nan"), 2.0]):
         with pytest.raises(InputError, match="positive and all different"):
             fit_law("linear", doses, [1.0, 2.0, 3.0])
+
+
+def test_the_order_of_the_doses_does_not_matter():
+    """Neither for a law nor for epsilon, which is interpolated between the doses beside it."""
+    learned = [hyperparameters(0.04 * d**0.32, [0.01 * d**0.2], 0.1 * d**0.5) for d in DOSES]
+    order = [3, 0, 5, 1, 4, 2]
+    ours = predict_hyperparameters(DOSES, learned, 350.0).values()
+    shuffled = predict_hyperparameters(DOSES[order], [learned[i] for i in order], 350.0).values()
+    assert ours["epsilon"] == pytest.approx(0.1 * 350**0.5, rel=1e-9)  # a power law is a line in logarithms
+    for name, value in ours.items():
+        assert shuffled[name] == pytest.approx(value, rel=1e-6)
+    for law in ("linear", "power", "exponential"):
+        one, other = (fit_law(law, DOSES[i], values_of(law)[i]).predict(350.0) for i in (slice(None), order))
+        assert one == pytest.approx(other, rel=1e-5)

@@ -40,6 +40,14 @@ def test_training_lowers_the_loss(sets, two):
     torch.testing.assert_close(two.losses, evaluate(sets[1], two.theta)[0])
 
 
+def test_the_learning_rate_falls_from_the_first_to_the_last_as_asked(two):
+    rates = [row["lr"] for row in two.history]
+    assert rates[0] == pytest.approx(OPTIONS["lr"])
+    assert rates[-1] == pytest.approx(0.01)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[2] + rates[3] == pytest.approx(rates[0] + rates[-1])  # a cosine is odd about its middle
+
+
 def test_steps_start_from_the_images_and_adjoints_of_the_last(sets, two):
     """The last step costs less than half of what it would from a flat image and a zero adjoint."""
     row, before = two.history[-1], two.history[-2]
