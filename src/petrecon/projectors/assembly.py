@@ -6,31 +6,34 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 
 from petrecon.projectors.joseph import Lines
-from petrecon.projectors.kernels import _is_flat, _trace
+from petrecon.projectors.kernels import _is_flat, _run, _trace
 
 
 @njit(cache=True, error_model="numpy")
 def _row(p, q, n, size, pz, columns, weights):  # type: ignore[no-untyped-def]
     """Write one line's voxel numbers (without the border) and weights [mm]; return how many."""
-    lo, hi, au, bu, av, bv, sa, su, sv, step = _trace(p, q, n, size, pz)
+    lo, hi, before, after, au, bu, av, bv, sa, su, sv, step = _trace(p, q, n, size, pz)
     flat = _is_flat(av, bv)
     s1 = n[2] + 2 * pz
     s0 = (n[1] + 2) * s1
     count = 0
-    for i in range(lo, hi + 1):
-        u, v = au + bu * i, av + bv * i
-        iu, iv = int(u), int(v)
-        f, g = u - iu, v - iv
-        k = i * sa + iu * su + iv * sv
-        for j in range(2 if flat else 4):
-            du, dv = j & 1, j >> 1
-            w = (f if du else 1 - f) * (g if dv else 1 - g) * step
-            m = k + du * su + dv * sv
-            x, y, z = m // s0 - 1, (m % s0) // s1 - 1, m % s1 - pz
-            if w > 0.0 and 0 <= x < n[0] and 0 <= y < n[1] and 0 <= z < n[2]:
-                columns[count] = (x * n[1] + y) * n[2] + z
-                weights[count] = w
-                count += 1
+    for part in range(3):
+        one, two, weight = _run(part, lo, hi, before, after)
+        length = weight * step
+        for i in range(one, two):
+            u, v = au + bu * i, av + bv * i
+            iu, iv = int(u), int(v)
+            f, g = u - iu, v - iv
+            k = i * sa + iu * su + iv * sv
+            for j in range(2 if flat else 4):
+                du, dv = j & 1, j >> 1
+                w = (f if du else 1 - f) * (g if dv else 1 - g) * length
+                m = k + du * su + dv * sv
+                x, y, z = m // s0 - 1, (m % s0) // s1 - 1, m % s1 - pz
+                if w > 0.0 and 0 <= x < n[0] and 0 <= y < n[1] and 0 <= z < n[2]:
+                    columns[count] = (x * n[1] + y) * n[2] + z
+                    weights[count] = w
+                    count += 1
     return count
 
 
