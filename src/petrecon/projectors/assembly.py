@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import get_num_threads, njit, prange
 
-from petrecon.projectors.joseph import Lines
+from petrecon.projectors.geometry import Geometry
+from petrecon.projectors.joseph import Lines, traced
 from petrecon.projectors.kernels import _is_flat, _run, _trace
 
 
@@ -87,6 +88,15 @@ def count_entries(lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     per_voxel = np.zeros((min(get_num_threads(), 8), int(n[0] * n[1] * n[2])), np.int64)
     _count(*lines, per_line, per_voxel)
     return per_line, per_voxel.sum(axis=0)
+
+
+def estimated_entries(geometry: Geometry) -> int:
+    """Return about how many entries the matrix has, from one line in a hundred, spread evenly over the sinogram."""
+    some = min(geometry.lines, max(1000, min(geometry.lines // 100, 100_000)))
+    golden = (np.sqrt(5) - 1) / 2  # its multiples modulo one lie evenly and in step with no axis of the sinogram
+    numbers = (np.arange(some) * golden % 1.0 * geometry.lines).astype(np.int64)
+    per_line, _ = count_entries(traced(geometry, numbers))
+    return int(per_line.mean() * geometry.lines) if some else 0
 
 
 def assemble(lines: Lines, per_line: np.ndarray, per_voxel: np.ndarray, dtype: np.dtype) -> tuple[tuple, tuple]:

@@ -22,7 +22,12 @@ from petrecon.projectors.projector import available_backends, projector
 Make = Callable[[Geometry], LinearOperator]
 
 
-_LINES = (("plane", "in the plane"), ("space", "in space"), ("grazing", "grazing the faces"), ("ends", "that end inside"))
+_LINES = (
+    ("plane", "in the plane"),
+    ("space", "in space"),
+    ("grazing", "grazing the faces"),
+    ("ends", "that end inside"),
+)
 
 
 def ring_geometry(image: int = 48, voxel: float = 3.0) -> Geometry:
