@@ -179,6 +179,8 @@ def checked_grid(
 
 def check_subsets(n: int, views: int) -> None:
     """Refuse a number of subsets that does not divide the number of views, naming the nearest that does."""
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise InputError(f"the number of subsets is {n!r}: give a whole number")
     if n < 1 or views < 1 or views % n:
         valid = [k for k in range(1, views + 1) if views % k == 0]
         near = min(valid, key=lambda k: abs(k - n), default=1)

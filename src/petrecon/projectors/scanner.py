@@ -9,7 +9,7 @@ from typing import Any
 
 from petrecon.errors import CardError, InputError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.projectors.cards import PROFILES, check_consistent, read_card
+from petrecon.projectors.cards import PROFILES, check_consistent, check_values, read_card
 from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.lines import detector_positions, plane_heights, ring_lines
@@ -172,6 +172,7 @@ class Scanner:
         shape, voxel = tuple(card["image_shape"])[:dims], tuple(card["voxel_mm"])[:dims]
         if len(shape) != dims or len(voxel) != dims:
             fail("image_shape", f"and voxel_size need {dims} values each, not {shape} and {voxel}")
+        check_values({**overrides, "image_shape": shape, "voxel_mm": voxel}, "", fail, dims)
         card["max_ring_difference"] = min(card["max_ring_difference"], card["rings"] - 1)
         check_consistent(card, "", fail)
         return ScannerProfile(
