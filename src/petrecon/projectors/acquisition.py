@@ -138,6 +138,11 @@ class AcquisitionModel:
             raise InputError(f"a sinogram of shape {tuple(y.shape)} does not end in {self.sinogram_shape}")
         return [_views(y, i, n, self.sinogram_shape) for i in range(n)]
 
+    def subset_projectors(self, n: int) -> list[Projector]:
+        """Return the projectors of the interleaved views of `n` subsets."""
+        own = self.projector
+        return [make_projector(g, own.backend, own.dtype, memory_budget=np.inf) for g in own.geometry.subsets(n)]
+
     def subset_models(self, n: int) -> list[AcquisitionModel]:
         """Return `n` models of interleaved views (same backend), in the order of `split`.
 
@@ -147,8 +152,7 @@ class AcquisitionModel:
             If `n` does not divide the number of views.
         """
         models = []
-        for i, geometry in enumerate(self.projector.geometry.subsets(n)):
-            part = make_projector(geometry, self.projector.backend, self.projector.dtype, memory_budget=np.inf)
+        for i, part in enumerate(self.subset_projectors(n)):
             shape = self.sinogram_shape
             models.append(
                 AcquisitionModel(

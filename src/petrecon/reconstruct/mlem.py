@@ -26,9 +26,7 @@ def start_image(y: Tensor, model: AcquisitionModel, x0: Tensor | None) -> Tensor
     sensitivity = model.sensitivity()
     if x0 is not None:
         if not isinstance(x0, Tensor) or not x0.is_floating_point():
-            raise InputError("the start image must be a tensor of floating-point numbers: torch.as_tensor(x0).float()")
-                "the start image must be a torch tensor of floating-point numbers (torch.as_tensor, .float())"
-            )
+            raise InputError("the start image must be a floating-point tensor: torch.as_tensor(x0).float()")
         if tuple(x0.shape[-len(shape) :]) != shape:
             raise InputError(f"the start image has shape {tuple(x0.shape)}, the model's image is {shape}")
         if not bool(torch.isfinite(x0).all()) or bool((x0 < 0).any()):
