@@ -95,7 +95,7 @@ record("adjoint_error", max(errors), note="float64, largest of the random pairs"
 # %% tags=["hide-input"]
 model = AcquisitionModel(P)
 back = P.adjoint(sinogram)
-filtered = fbp(sinogram, model, geometry)
+filtered = fbp(sinogram, model)
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
 image(axes[0], brain, geometry.voxel_size, label="activity (kBq/mL)")
 image(axes[1], back, geometry.voxel_size, label="back projection (kBq/mL · mm²)")

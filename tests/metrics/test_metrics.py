@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -149,3 +150,48 @@ def test_a_statistic_other_than_the_mean_is_resampled_too():
 def test_what_a_metric_cannot_mean_is_refused(call, word):
     with pytest.raises(InputError, match=word):
         call()
+
+
+BAD_MASKS = [
+    (np.zeros((16, 16), bool), "is empty"),
+    (np.ones((16, 15), bool), "has shape"),
+    (np.full((16, 16), 0.5), "other values than 0 and 1"),
+]
+
+
+@pytest.mark.parametrize(("mask", "says"), BAD_MASKS)
+def test_a_mask_that_is_none_is_refused_by_every_metric(pair, mask, says):
+    """An empty one used to give nan."""
+    whole = np.ones((16, 16), bool)
+    calls = [partial(f, *pair, mask=mask) for f in (rmse, nrmse, psnr)]
+    calls += [lambda: crc(*pair, mask, whole), lambda: crc(*pair, whole, mask), lambda: background_sd(pair[0], mask)]
+    for call in calls:
+        with pytest.raises(InputError, match=says):
+            call()
+
+
+def test_a_mask_of_ones_is_no_mask(pair):
+    assert psnr(*pair, mask=np.ones((16, 16))) == psnr(*pair)
+
+
+def test_an_activity_image_is_no_label_map(pair):
+    """It used to be cut to whole numbers and give a plausible table."""
+    with pytest.raises(InputError, match="looks like an activity image"):
+        roi_means(*pair)
+    with pytest.raises(InputError, match="looks like an activity image"):
+        roi_means(np.zeros((40, 40)), np.arange(1600.0).reshape(40, 40))
+
+
+def test_metrics_without_a_meaning_are_refused(pair):
+    image, reference = pair
+    masks = np.eye(16, dtype=bool), ~np.eye(16, dtype=bool)
+    for call, says in [
+        (lambda: crc(image * 0, reference, *masks), "no activity in the background"),
+        (lambda: background_sd(image, np.arange(256).reshape(16, 16) == 7), "at least two voxels"),
+        (lambda: petite_scores(image, reference * 0, scale_each=False), "constant reference"),
+        (lambda: psnr(image, reference, math.inf), "no positive range"),
+        (lambda: psnr(image * 1j, reference), "complex"),
+        (lambda: psnr(image[:0], reference[:0], 1.0), "are empty"),
+    ]:
+        with pytest.raises(InputError, match=says):
+            call()

@@ -76,3 +76,11 @@ def test_weights_of_another_architecture_are_refused_by_name(state, message):
     with pytest.raises(InputError, match=message):
         load_into(network, state, "w")
     assert torch.equal(network.weight, before)
+
+
+@pytest.mark.parametrize("about", [{}, {"spec": "{not json"}, {"spec": "[1]"}])
+def test_weights_that_do_not_say_their_network_are_refused(tmp_path, about):
+    path = tmp_path / "own.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"kind": "line", **about})
+    with pytest.raises(InputError, match=r"own\.safetensors do not say what network"):
+        load_weights(path, "line")

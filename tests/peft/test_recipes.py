@@ -68,3 +68,11 @@ def test_labels():
     assert Recipe("lora", "ssf", bitfit=True).label == "LoRA → SSF + BitFit"
     assert Recipe("ssf", "ssf").label == "SSF"
     assert [Recipe().label, Recipe(bitfit=True).label, Recipe(full=True).label] == ["No-FT", "BitFit", "Full-FT"]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"rank": 1.5}, {"rank": True}, {"reduction": 2.0}, {"prompts": (1.5, 2)}, {"prompts": (True,)}]
+)
+def test_sizes_that_are_no_whole_numbers_are_refused(bad):
+    with pytest.raises(ParameterError, match="whole number"):
+        Recipe("lora", **bad)

@@ -37,6 +37,23 @@ def test_shared_subsets_reconstruct_as_rebuilt_ones(machine, whole):
     torch.testing.assert_close(osem(counts, shared, 1, 4), osem(counts, rebuilt, 1, 4))
 
 
+def test_a_model_has_all_that_its_subsets_have(machine):
+    """Sensitivities and expected counts of the subsets make up the whole, with a normalisation that varies."""
+    generator = torch.Generator().manual_seed(4)
+    attenuation, normalisation, background = (
+        torch.rand(machine.geometry.sinogram_shape, generator=generator) for _ in range(3)
+    )
+    model = machine.model(attenuation, normalisation=normalisation + 0.1, background=background, scale=1.5)
+    x = torch.rand(model.image_shape, generator=generator)
+    n = len(machine.projector.parts)
+    for subsets in (n, 2):
+        models = model.subset_models(subsets)
+        torch.testing.assert_close(sum(m.sensitivity() for m in models), model.sensitivity())
+        for part, expected in zip(models, model.split(model(x), subsets), strict=True):
+            torch.testing.assert_close(part(x), expected)
+    assert [m.projector for m in model.subset_models(n)] == machine.projector.parts
+
+
 def test_reconstruction_may_ignore_the_resolution(machine):
     attenuation = torch.ones(machine.geometry.sinogram_shape)
     assert machine.reconstruction.resolution_model

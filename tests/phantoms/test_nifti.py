@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from petrecon.errors import InputError
-from petrecon.phantoms import activity, load_activity, load_anatomy, make_subject, place_activity
+from petrecon.phantoms import ActivityMap, activity, load_activity, load_anatomy, make_subject, place_activity
 from petrecon.phantoms.nifti import read_canonical
 
 GRID = {"image_shape": (64, 64), "voxel_size": 3.0}
@@ -267,3 +267,48 @@ def test_a_folder_and_a_link_that_leads_nowhere_are_called_so(tmp_path, load):
     ):
         with pytest.raises(InputError, match=rf"{name}\.nii\.gz: {told}"):
             load(str(tmp_path / f"{name}.nii.gz"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((64, 64, 64), 2.5),
+        ((44, 44, 22), (4.17, 4.17, 8.125)),
+        ((80, 60, 80), (2.0, 3.1, 2.03)),
+        ((160, 190, 150), 0.7),
+    ],
+)
+def test_the_total_activity_of_a_volume_is_kept(shape, size):
+    """Sum over voxels of activity times volume, before and after, whatever the grid; it used to lose 1 to 2 %."""
+    placed = speckled()
+    _, image = place_activity(placed, image_shape=shape, voxel_size=size, dims=3)
+    total = float(image.double().sum()) * float(np.prod(np.broadcast_to(size, 3)))
+    assert total == pytest.approx(placed.values.sum(dtype=np.float64), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0863, 4.0])
+def test_the_total_activity_of_a_slice_is_kept(size):
+    placed = speckled()
+    subject, image = place_activity(placed, image_shape=(130, 130), voxel_size=size, slice_mm=3.3)
+    plane, share = divmod(subject.centre_mm[2] - placed.origin[2], 1.0)
+    low, high = (placed.values[:, :, int(plane) + k].sum(dtype=np.float64) for k in (0, 1))
+    assert float(image.double().sum()) * size**2 == pytest.approx((1 - share) * low + share * high, rel=1e-5)
+
+
+def test_a_block_fills_exactly_the_voxels_that_it_covers():
+    """20 mm of 7 kBq/mL about the origin on a grid of 4 mm with a voxel in the middle: 2 whole, half of the third."""
+    values = np.zeros((40, 40, 40), np.float32)
+    values[10:30, 10:30, 10:30] = 7
+    placed = ActivityMap(values, np.array([-19.5] * 3), "block.nii.gz")
+    _, image = place_activity(placed, image_shape=(11, 11, 11), voxel_size=4.0, dims=3)
+    assert image[:, 5, 5].tolist() == pytest.approx([0, 0, 0, 7, 7, 7, 7, 7, 0, 0, 0])
+    _, image = place_activity(placed, image_shape=(10, 11, 11), voxel_size=4.0, dims=3)
+    assert image[:, 5, 5].tolist() == pytest.approx([0, 0, 3.5, 7, 7, 7, 7, 3.5, 0, 0])
+
+
+def speckled():
+    """An ellipsoid of uneven activity, off the millimetre."""
+    x, y, z = np.meshgrid(*[np.linspace(-1, 1, n) for n in (81, 91, 71)], indexing="ij")
+    uneven = 5 + 3 * np.cos(9 * x) * np.sin(7 * y) * np.cos(5 * z)
+    values = np.pad(np.where(x**2 + y**2 + z**2 < 0.9, uneven, 0), 5).astype(np.float32)
+    return ActivityMap(values, np.array([-45.3, -50.7, -40.2]), "speckled.nii.gz")

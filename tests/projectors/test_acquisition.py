@@ -162,3 +162,28 @@ def test_a_model_in_double_precision_is_the_same_model(tiny):
     assert double(x.double()).dtype == torch.float64
     assert torch.allclose(double(x.double()).float(), model(x), rtol=1e-5)
     assert model.to(torch.float32) is model
+
+
+def test_attenuation_factors_above_one_are_correction_factors(tiny):
+    """Of photons, at most all come through; rounding just above 1 is forgiven."""
+    operator = projector(tiny, "joseph")
+    ones = torch.ones(tiny.sinogram_shape)
+    with pytest.raises(InputError, match=r"attenuation reaches 2, .*take 1 / value"):
+        AcquisitionModel(operator, attenuation=2 * ones)
+    with pytest.raises(InputError, match="attenuation has negative"):
+        AcquisitionModel(operator, attenuation=-ones)
+    assert AcquisitionModel(operator, attenuation=ones * (1 + 1e-6), normalisation=2 * ones).factors.max() > 1
+
+
+def test_complex_values_are_refused_by_name(tiny):
+    operator, ones = projector(tiny, "joseph"), torch.ones(tiny.sinogram_shape)
+    with pytest.raises(InputError, match="background is complex"):
+        AcquisitionModel(operator, background=ones * 1j)
+    with pytest.raises(InputError, match="attenuation map .* real"):
+        attenuation_factors(operator, torch.zeros(tiny.image_shape) * 1j)
+
+
+@pytest.mark.parametrize("n", [2.0, True, "2"])
+def test_a_number_of_subsets_that_is_no_whole_number_is_refused(tiny, n):
+    with pytest.raises(InputError, match="give a whole number"):
+        AcquisitionModel(projector(tiny, "joseph")).subset_models(n)

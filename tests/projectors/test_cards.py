@@ -56,16 +56,27 @@ def test_the_five_scanners_of_the_papers_have_cards():
             -1,
             "'depth_of_interaction_mm': is -1: give a number that is not negative",
         ),
-        ("resolution_fwhm_mm", 430.0, "'resolution_fwhm_mm': is 430.0: a PET scanner resolves less"),
+        (
+            "resolution_fwhm_mm",
+            430.0,
+            "'resolution_fwhm_mm': is 430.0: .* every PET scanner resolves less",
+        ),
         ("scatter_fraction", 37.9, "'scatter_fraction': is 37.9: a fraction is .* 0.35"),
         ("radial_bins", 304, "'radial_bins': is 304: it must be odd"),
         ("radial_bins", 449, "at most 447"),
-        ("modules", 2, "'modules': is 2: a ring has at least 3"),
+        ("modules", 2, "'modules': is 2: it must lie between 3 and 1000 .a ring has at least 3"),
         ("module_width_mm", 40.0, "'module_width_mm': is 40.0: modules overlap, at most 36"),
         ("max_ring_difference", 64, "'max_ring_difference': is 64: with 64 rings it is at most 63"),
         ("image_shape", [344, 344, 127], "'image_shape': and voxel_mm make an image 718 mm wide"),
         ("image_shape", [256, 256], "'image_shape': .* list of 3 numbers"),
         ("voxel_mm", [2.0, 0, 2.0], "'voxel_mm': is 0: give a positive number"),
+        ("rings", 10**9, "'rings': is 1000000000: it must lie between 1 and 2000 .the longest"),
+        ("resolution_fwhm_mm", 1e-4, "'resolution_fwhm_mm': is 0.0001: it must lie between 0.2 and 30 .positron range"),
+        ("profiles/quick/2d/image_shape", [10**5, 10**5], "'profiles.quick.2d.image_shape': is 100000: it must lie"),
+        ("voxel_mm", [2.0, 1e-3, 2.0], "'voxel_mm': is 0.001: it must lie between 0.1 and 50"),
+        ("sensitivity_cps_per_kbq", 5000, "'sensitivity_cps_per_kbq': is 5000: .*1 kBq decays 1000 times a second"),
+        ("reference/net_trues_millions", 1e8, "'reference.net_trues_millions': .*millions of counts, not counts"),
+        ("reference/duration_s", 1e7, "'reference.duration_s': .*give seconds"),
         ("name", "mmr", "'name': is 'mmr' in a file named 'biograph-mmr'"),
         ("title", "", "'title': must be text"),
         ("reference/duration_s", None, "'reference.duration_s': is missing"),
@@ -125,3 +136,19 @@ def test_a_card_of_ones_own_is_a_scanner(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(card))
     assert load_scanner(path).geometry("quick").sinogram_shape == (59, 112)
+
+
+def test_every_number_of_the_cards_has_bounds():
+    from petrecon.projectors import cards
+
+    bounded = {*cards._BOUNDS, *cards._FRACTIONS, "max_ring_difference"}  # at most rings - 1
+    numbers = {path for path in cards._numbers(GOOD) if not path.startswith("profiles.")}
+    assert numbers == bounded
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path):
+    """A second `scatter_fraction: 0.01` at the end used to win without a word."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, "name": "mine"}) + "scatter_fraction: 0.01\n")
+    with pytest.raises(CardError, match="'scatter_fraction' is there twice, in lines"):
+        load_scanner(path)

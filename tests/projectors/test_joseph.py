@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from petrecon.projectors import Geometry, load_scanner, projector
+from tests.properties import assert_adjoint
 
 
 def lines(*ends, shape, voxel):
@@ -66,6 +67,47 @@ def test_only_the_part_between_the_end_points_counts():
     """From x = -4 to the centre of an 8-voxel row: four of its planes."""
     half = lines([(-4, 0.5, 0), (0, 0.5, 0)], shape=(8, 2), voxel=(1.0, 1.0))
     assert half(torch.ones(8, 2, dtype=torch.float64)).item() == pytest.approx(4.0)
+
+
+def test_a_line_that_ends_on_a_voxel_centre_has_its_own_length_and_no_more():
+    """80 mm between two centres of 4 mm voxels: half of the first and of the last, so 80 mm of ones and not 84."""
+    image = torch.ones(48, 48, dtype=torch.float64)
+    ends = [(-38, 2, 0), (42, 2, 0)]
+    assert lines(ends, shape=(48, 48), voxel=(4.0, 4.0))(image).item() == pytest.approx(80.0, abs=1e-9)
+    image[28] = 7.0  # the plane of the centre at 18 mm is crossed, that of 42 mm (number 34) by half
+    image[34] = 11.0
+    assert lines(ends, shape=(48, 48), voxel=(4.0, 4.0))(image).item() == pytest.approx(80.0 + 4 * 6.0 + 2 * 10.0)
+
+
+def test_a_segment_within_one_slab_counts_with_its_own_part_of_it(backend):
+    """From 0.2 to 0.7 of a slab of 2 mm, and across the border of two: 1 mm of ones each, by both backends."""
+    if backend == "parallelproj":
+        pytest.skip("libparallelproj counts whole planes where a line ends inside the image")
+    inside, across = [(-0.6, 1, 0), (0.4, 1, 0)], [(1.7, 1, 0), (2.7, 1, 0)]
+    start, end = np.array([inside[0], across[0]], float), np.array([inside[1], across[1]], float)
+    operator = projector(Geometry(start, end, (9, 4), (2.0, 2.0)), backend, torch.float64)
+    assert operator(torch.ones(9, 4, dtype=torch.float64)).tolist() == pytest.approx([1.0, 1.0])
+    one = torch.zeros(9, 4, dtype=torch.float64)
+    one[5] = 3.0  # the slab from 1 to 3 mm
+    assert operator(one).tolist() == pytest.approx([0.0, 3.0])
+    assert operator(torch.stack([one, one]))[1].tolist() == pytest.approx([0.0, 3.0])
+
+
+def test_segments_inside_a_box_of_ones_have_their_exact_length(backend):
+    if backend == "parallelproj":
+        pytest.skip("libparallelproj counts whole planes where a line ends inside the image")
+    shape, draw = (16, 14, 12), np.random.default_rng(3)
+    start, end = (draw.uniform(-0.8, 0.8, (2000, 3)) * shape for _ in range(2))
+    operator = projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64)
+    np.testing.assert_allclose(operator(torch.ones(shape).double()), np.linalg.norm(end - start, axis=1), atol=1e-9)
+
+
+def test_the_adjoint_of_segments_that_end_inside_is_exact(backend):
+    if backend == "parallelproj":
+        pytest.skip("libparallelproj has float32 only")
+    shape, draw = (9, 8, 7), np.random.default_rng(4)
+    start, end = (draw.uniform(-1.2, 1.2, (300, 3)) * shape for _ in range(2))
+    assert_adjoint(projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64), torch.float64)
 
 
 def test_turning_a_line_round_changes_nothing(tiny_3d):

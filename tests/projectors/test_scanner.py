@@ -107,3 +107,17 @@ def test_wrong_profile_dimensions_and_overrides_are_refused_by_name():
         scanner.geometry("quick", image_shape=(999, 999))
     with pytest.raises(InputError, match="3 values"):
         scanner.geometry("quick", 3, image_shape=(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"image_shape": (10**5, 10**5)}, "image_shape is 100000: it must lie between 1 and 1024"),
+        ({"voxel_size": (1e-3, 1e-3)}, "voxel_mm is 0.001: it must lie between 0.1 and 50"),
+        ({"radial_bins": 61.0}, "radial_bins is 61.0: give a whole number"),
+        ({"crystals_per_module": True}, "crystals_per_module is True: give a whole number"),
+    ],
+)
+def test_absurd_overrides_are_refused(overrides, says):
+    with pytest.raises(InputError, match=says):
+        load_scanner("biograph-mmr").geometry("quick", **overrides)

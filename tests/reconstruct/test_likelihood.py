@@ -36,7 +36,14 @@ def test_ratio_is_zero_where_nothing_is_expected():
 
 @pytest.mark.parametrize(
     ("counts", "word"),
-    [(torch.ones(3, 5), "shape"), (-torch.ones(3, 4), "negative"), (torch.full((3, 4), torch.nan), "finite")],
+    [
+        (torch.ones(3, 4).bool(), "true and false"),
+        (torch.ones(3, 4) * 1j, "complex"),
+        (torch.ones(3, 4).int(), "whole numbers of type"),
+        (torch.ones(3, 5), "shape"),
+        (-torch.ones(3, 4), "negative"),
+        (torch.full((3, 4), torch.nan), "finite"),
+    ],
 )
 def test_unusable_counts_are_refused(counts, word):
     with pytest.raises(InputError, match=word):

@@ -1,9 +1,11 @@
+from functools import partial
+
 import pytest
 import torch
 
 from petrecon.errors import InputError, ParameterError
 from petrecon.projectors import AcquisitionModel, available_backends, projector
-from petrecon.reconstruct import balanced_subsets, mlem, osem, poisson_nll
+from petrecon.reconstruct import Quadratic, balanced_subsets, map_em, mlem, osem, poisson_nll
 
 from .conftest import build
 
@@ -110,3 +112,27 @@ def test_start_image_of_wrong_shape_or_sign_is_refused(model, counts):
 @pytest.mark.parametrize(("views", "wanted", "expected"), [(112, 8, 8), (322, 8, 7), (23, 8, 1), (12, 99, 12)])
 def test_balanced_subsets_is_the_largest_divisor_within_reach(views, wanted, expected):
     assert balanced_subsets(views, wanted) == expected
+
+
+@pytest.mark.parametrize("algorithm", [mlem, osem, partial(map_em, penalty=Quadratic(0.1))])
+@pytest.mark.parametrize(("spoil", "says"), [(torch.Tensor.bool, "true and false"), (lambda y: y + 0j, "complex")])
+def test_counts_that_are_none_are_refused_by_every_algorithm(clean_model, clean_counts, algorithm, spoil, says):
+    with pytest.raises(InputError, match=says):
+        algorithm(spoil(clean_counts), clean_model)
+
+
+@pytest.mark.parametrize("algorithm", [mlem, partial(osem, subsets=2), partial(map_em, penalty=Quadratic(0.1))])
+def test_a_result_that_is_not_finite_is_refused(clean_model, clean_counts, algorithm):
+    """Counts of 1e300 overflow in the second step at the latest: no image of NaN comes back."""
+    with pytest.raises(InputError, match="not finite"):
+        algorithm(clean_counts * 1e303, clean_model)
+
+
+def test_true_is_no_number_of_iterations(clean_model, clean_counts):
+    with pytest.raises(ParameterError, match="whole number of iterations"):
+        mlem(clean_counts, clean_model, True)
+
+
+def test_a_start_image_of_whole_numbers_is_refused(clean_model, clean_counts):
+    with pytest.raises(InputError, match="floating-point"):
+        mlem(clean_counts, clean_model, 1, torch.ones(clean_model.image_shape, dtype=torch.long))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from petrecon.errors import ParameterError
-from petrecon.reconstruct import Quadratic, RelativeDifference, SmoothedTV, penalty_by_name
+from petrecon.reconstruct import Bowsher, Quadratic, RelativeDifference, SmoothedTV, map_em, penalty_by_name
 
 SHAPES = {2: (7, 6), 3: (5, 4, 6)}
 ALL = [Quadratic, RelativeDifference, SmoothedTV]
@@ -81,3 +81,17 @@ def test_shape_parameters_are_checked_too():
         RelativeDifference(1.0, gamma=-1.0)
     with pytest.raises(ParameterError, match="above 0"):
         SmoothedTV(1.0, epsilon=0.0)
+
+
+@pytest.mark.parametrize("strength", [1e30, 2e9, True])
+def test_a_strength_that_makes_no_sense_is_refused(strength):
+    """1e30 used to return an image of NaN."""
+    for make in (Quadratic, RelativeDifference, SmoothedTV, lambda s: Bowsher(s, torch.zeros(8, 8))):
+        with pytest.raises(ParameterError, match="strength of a penalty is"):
+            make(strength)
+
+
+@pytest.mark.parametrize("make", [Quadratic, RelativeDifference, SmoothedTV])
+def test_the_largest_strength_gives_a_finite_image_in_single_precision(make, model, counts):
+    image = map_em(counts.float(), model.to(torch.float32), make(1e9), 3)
+    assert bool(torch.isfinite(image).all())

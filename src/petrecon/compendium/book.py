@@ -23,6 +23,7 @@ from petrecon.compendium.receipts import receipt_of, status
 from petrecon.compendium.runs import Run, plan, shown
 from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir
+from petrecon.yaml_files import read_yaml
 
 _FIGURE = re.compile(r"^@FIGURE:([\w.-]+)/([\w.-]+)@$", re.MULTILINE)
 _TITLES = {"ledger": "Ledger", "data_and_licences": "Data and licences", "scanners": "Scanners"}
@@ -72,7 +73,7 @@ def assemble(profile: str, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(book_dir(), target, ignore=lambda folder, _: _NOT_COPIED if Path(folder) == book_dir() else ())
     entries = matrix(profile)
-    contents = yaml.safe_load((book_dir() / "_toc.yml").read_text(encoding="utf-8"))
+    contents = read_yaml(book_dir() / "_toc.yml")
     gallery = [entry for entry in entries if entry.page == "gallery"]
     places = {_gallery_place(entry.run): entry.run for entry in gallery}
     pages: dict[str, list[dict[str, str]]] = {}

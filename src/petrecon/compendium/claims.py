@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from petrecon.errors import CardError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.yaml_files import read_yaml
 
 PAPERS = ("petite", "ddip", "deq", "petct-fm", "uda-psma", "decade", "fed-ndif", "madm", "foundations")
 PROFILES = ("quick", "laptop", "paper")
@@ -88,10 +87,7 @@ def read_list(name: str) -> list[dict[str, Any]]:
     path = data_dir() / name
     if not path.is_file():
         return []
-    try:
-        cards = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except yaml.YAMLError as error:
-        raise CardError(f"data/{name} is not valid YAML: {str(error).splitlines()[0]}") from None
+    cards = read_yaml(path, f"data/{name}") or []
     if not isinstance(cards, list) or not all(isinstance(card, dict) for card in cards):
         raise CardError(f"data/{name} must be a list of entries")
     ids = [card.get("id") for card in cards]

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon.compendium.hashes import file_hash
 from petrecon.compendium.imports import modules_used, parse
 from petrecon.compendium.profiles import profile_sizes
 from petrecon.compendium.runs import Run
+from petrecon.errors import CardError
 from petrecon.paths import data_dir, root
+from petrecon.yaml_files import read_yaml
 
 
 def data_hash(path: Path) -> str:
@@ -23,8 +23,8 @@ def data_hash(path: Path) -> str:
     if path.suffix not in (".yaml", ".yml"):
         return file_hash(path)
     try:
-        told = json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=True, default=str)
-    except (yaml.YAMLError, TypeError):
+        told = json.dumps(read_yaml(path), sort_keys=True, default=str)
+    except (CardError, TypeError):
         return file_hash(path)
     return hashlib.sha256(told.encode()).hexdigest()
 

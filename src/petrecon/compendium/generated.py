@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from petrecon.compendium.artefacts import STATES, artefacts
 from petrecon.compendium.ledger import counts, ledger
 from petrecon.compendium.markdown import escape, list_table
 from petrecon.paths import data_dir
+from petrecon.yaml_files import read_yaml
 
 _BADGES = {"holds": "bdg-success", "fails": "bdg-danger", "undecided": "bdg-dark"}
 _PAPERS = {"foundations": "Foundations", "petite": "PETITE", "ddip": "DDIP", "deq": "DEQ"}
@@ -102,7 +101,7 @@ def _artefact_lines() -> list[str]:
 def data_page() -> str:
     """Return the page of data files and their licences, from `data/registry.yml`: one row per source and licence."""
     path = data_dir() / "registry.yml"
-    cards = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
+    cards = read_yaml(path, "data/registry.yml") if path.is_file() else []
     groups: dict[tuple[str, ...], list[str]] = {}
     for card in cards or []:
         wheel = " ".join(str(card[k]) for k in ("wheel", "version") if k in card) or "–"
@@ -122,7 +121,7 @@ def scanners_page() -> str:
     """Return the page of scanner cards: every field with its value and its source, and the sizes per profile."""
     parts = []
     for path in sorted((data_dir() / "scanners").glob("*.y*ml")):
-        card = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        card = read_yaml(path) or {}
         sources = card.pop("sources", {}) or {}
         profiles = card.pop("profiles", {}) or {}
         title = escape(str(card.get("title") or path.stem))

@@ -7,12 +7,11 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Any
 
-import yaml
-
 from petrecon.compendium.runs import Run, plan
 from petrecon.compendium.sources import find
 from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.yaml_files import read_yaml
 
 PAGES = ("chapter", "gallery", "none")
 _FIELDS = {"notebook", "scanners", "doses", "parameters", "profiles", "needs", "page"}
@@ -67,10 +66,7 @@ def _cards() -> list[dict[str, Any]]:
     path = data_dir() / "runs.yml"
     if not path.is_file():
         raise CardError("data/runs.yml is missing: restore it from the repository")
-    try:
-        cards = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except yaml.YAMLError as error:
-        raise CardError(f"data/runs.yml is not valid YAML: {str(error).splitlines()[0]}") from None
+    cards = read_yaml(path, "data/runs.yml") or []
     if not isinstance(cards, list) or not all(isinstance(card, dict) and "notebook" in card for card in cards):
         raise CardError("data/runs.yml must be a list of entries, each with a notebook")
     return cards

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from petrecon.errors import CardError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.yaml_files import read_yaml
 
 
 def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
@@ -21,11 +20,7 @@ def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
     path = data_dir() / "profiles.yml"
     if not path.is_file():
         return {}
-    try:
-        every = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise CardError(f"data/profiles.yml is not valid YAML: {str(error).splitlines()[0]}") from None
-    own = every.get(notebook)
+    own = (read_yaml(path, "data/profiles.yml") or {}).get(notebook)
     if own is None:
         return {}
     if not isinstance(own, dict) or profile not in own:

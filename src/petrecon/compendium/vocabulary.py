@@ -10,10 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon.errors import CardError, ParameterError, did_you_mean
 from petrecon.paths import data_dir, why_no_file
+from petrecon.yaml_files import read_yaml
 
 Value = str | int | float | bool
 
@@ -181,10 +180,7 @@ def _parse(name: str, fields: Any, where: Path) -> Parameter:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _stamp: int) -> dict[str, Parameter]:
-    try:
-        cards = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise CardError(f"{path.name} is not valid YAML: {str(error).splitlines()[0]}") from None
+    cards = read_yaml(path)
     if not isinstance(cards, dict):
         raise CardError(f"{path.name} must map parameter names to fields")
     return {str(name): _parse(str(name), fields, path) for name, fields in cards.items()}

@@ -6,15 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petrecon.errors import InputError
-from petrecon.metrics.arrays import Image, as_array
+from petrecon.metrics.arrays import Image, as_array, inside
 
 
 def _over(image: Image, mask: Image, name: str) -> NDArray[np.float64]:
-    inside = as_array(mask, f"{name} mask").astype(bool)
-    if not inside.any():
-        raise InputError(f"the {name} mask is empty")
-    x = as_array(image)
-    return x.reshape(*x.shape[: x.ndim - inside.ndim], -1)[..., inside.ravel()]
+    x, ndim = as_array(image), as_array(mask, f"{name} mask").ndim
+    where = inside(mask, x.shape[max(0, x.ndim - ndim) :], f"{name} mask")
+    return x.reshape(*x.shape[: x.ndim - ndim], -1)[..., where.ravel()]
+
+
+def _contrast(image: Image, roi: Image, background: Image, name: str) -> NDArray[np.float64]:
+    level = _over(image, background, "background").mean(-1)
+    if not (level > 0).all():
+        raise InputError(f"the {name} has no activity in the background mask: its contrast is undefined")
+    return np.asarray(_over(image, roi, "ROI").mean(-1) / level - 1)
 
 
 def crc(image: Image, reference: Image, roi: Image, background: Image) -> NDArray[np.float64]:
@@ -31,16 +36,18 @@ def crc(image: Image, reference: Image, roi: Image, background: Image) -> NDArra
     Raises
     ------
     InputError
-        If a mask is empty or the reference has no contrast between them.
+        If a mask is empty, of another shape or no mask, if there is no activity in the background, or if the
+        reference has no contrast between them.
     """
-    true = _over(reference, roi, "ROI").mean(-1) / _over(reference, background, "background").mean(-1) - 1
+    true = _contrast(reference, roi, background, "reference")
     if abs(float(true)) < 1e-6:
         raise InputError("the reference has no contrast between ROI and background: CRC is undefined")
-    measured = _over(image, roi, "ROI").mean(-1) / _over(image, background, "background").mean(-1) - 1
-    return np.asarray(measured / true)
+    return np.asarray(_contrast(image, roi, background, "image") / true)
 
 
 def background_sd(image: Image, background: Image) -> NDArray[np.float64]:
     """Spatial standard deviation over the background mask / its mean; dimensionless. `image` is (..., *shape)."""
     values = _over(image, background, "background")
+    if values.shape[-1] < 2 or not (values.mean(-1) > 0).all():
+        raise InputError("the noise of a background needs at least two voxels in its mask, and activity there")
     return np.asarray(values.std(-1, ddof=1) / values.mean(-1))

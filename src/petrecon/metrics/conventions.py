@@ -38,6 +38,8 @@ def petite_scores(image: Image, reference: Image, *, scale_each: bool = True) ->
         x, r = unit_range(x), unit_range(r)
     else:
         low, span = r.min(), r.max() - r.min()
+        if not span > 0:
+            raise InputError("a constant reference has no range to scale by")
         x, r = (x - low) / span, (r - low) / span
     return {"psnr": psnr(x, r, 1.0), "ssim": ssim(x, r, 1.0, window="uniform"), "nrmse": nrmse(x, r, 1.0)}
 

@@ -7,15 +7,19 @@ import math
 import numpy as np
 
 from petrecon.errors import InputError
-from petrecon.metrics.arrays import Image, as_array, pair
+from petrecon.metrics.arrays import Image, as_array, inside, pair
 
 
 def rmse(image: Image, reference: Image, mask: Image | None = None) -> float:
-    """Root of the mean squared error, sqrt(mean (x - r)²), in the unit of the images; within `mask` if given."""
+    """Root of the mean squared error, sqrt(mean (x - r)²), in the unit of the images.
+
+    `mask` : booleans of the images' shape, where to look; everywhere when omitted. `InputError` if it is empty, of
+    another shape, or holds other values than 0 and 1.
+    """
     x, r = pair(image, reference)
     if mask is not None:
-        inside = as_array(mask, "mask").astype(bool)
-        x, r = x[inside], r[inside]
+        where = inside(mask, x.shape)
+        x, r = x[where], r[where]
     return float(np.sqrt(np.mean((x - r) ** 2)))
 
 
@@ -28,7 +32,7 @@ def _span(reference: Image, normaliser: str | float) -> float:
         value = float(spans[normaliser]())
     else:
         value = float(normaliser)
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise InputError("the reference has no positive range: it is empty or constant")
     return value
 

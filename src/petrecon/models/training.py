@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon import paths
 from petrecon.errors import CardError, did_you_mean
+from petrecon.yaml_files import read_yaml
 
 
 def training_names() -> list[str]:
@@ -27,7 +26,7 @@ def load_training(name: str) -> dict[str, Any]:
     path = paths.data_dir() / "training" / f"{name}.yaml"
     if not path.is_file():
         raise CardError(f"there is no training {name!r}.{did_you_mean(name, training_names())}")
-    card = yaml.safe_load(path.read_text(encoding="utf-8"))
+    card = read_yaml(path)
     if not isinstance(card, dict) or card.get("name") != name or "kind" not in card:
         raise CardError(f"the training card {path.name} needs 'name: {name}' and a 'kind'")
     return card

@@ -67,8 +67,10 @@ class Recipe:
         if self.full and (self.encoder or self.decoder or self.bitfit):
             raise ParameterError("full fine-tuning trains everything: give no method and no bitfit beside it")
         for name, value in (("rank", self.rank), ("reduction", self.reduction)):
-            if value is not None and value < 1:
-                raise ParameterError(f"{name} is {value}: give a whole number from 1")
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ParameterError(f"{name} is {value!r}: give a whole number from 1")
+        if self.prompts is not None and not all(type(n) is int for n in self.prompts):
+            raise ParameterError(f"prompts are {self.prompts}: give whole numbers, one per stage")
         if self.prompts is not None and (min(self.prompts, default=0) < 0 or max(self.prompts, default=0) == 0):
             raise ParameterError(f"prompts are {self.prompts}: give numbers from 0, not all 0")
 

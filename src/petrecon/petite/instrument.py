@@ -48,17 +48,10 @@ class Interleaved(LinearOperator):
 class SharedModel(AcquisitionModel):
     """An acquisition model on `Interleaved` projectors, whose subsets use the parts instead of building them anew."""
 
-    def subset_models(self, n: int) -> list[AcquisitionModel]:
-        """Return the models of the instrument's own subsets, in the order of `split`; another `n` is built anew."""
+    def subset_projectors(self, n: int) -> list[Any]:
+        """Return the instrument's own subsets, in the order of `split`; those of another `n` are built anew."""
         parts = cast(Interleaved, self.projector).parts
-        if n != len(parts):
-            return super().subset_models(n)
-        attenuation = [None] * n if self.attenuation is None else self.split(self.attenuation, n)
-        background = self.split(self.background, n)
-        return [
-            AcquisitionModel(part, attenuation=a, resolution=self.resolution, scale=self.scale, background=b)
-            for part, a, b in zip(parts, attenuation, background, strict=True)
-        ]
+        return list(parts) if n == len(parts) else super().subset_projectors(n)
 
 
 @dataclass(frozen=True, eq=False)

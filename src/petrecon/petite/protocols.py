@@ -8,6 +8,7 @@ from typing import Any
 
 from petrecon.errors import CardError
 from petrecon.paths import data_dir
+from petrecon.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,12 @@ def reconstruction_of(scanner: str) -> Reconstruction:
     CardError
         If the table cannot be read or a field is missing, unknown or out of range; the field is named.
     """
-    import yaml
-
-    path = data_dir() / "petite.yml"
+    content = read_yaml(data_dir() / "petite.yml")
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))["scanners"]
+        table = content["scanners"]
         name = scanner if scanner in table else "other"
         row = dict(table[name])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CardError("petite.yml: needs a mapping 'scanners' with a row 'other'; restore the file") from error
     known = {f.name for f in fields(Reconstruction)}
     for field in sorted(known ^ set(row)):

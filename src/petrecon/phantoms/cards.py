@@ -8,6 +8,7 @@ from typing import Any
 
 from petrecon import paths
 from petrecon.errors import CardError, ParameterError, did_you_mean
+from petrecon.yaml_files import read_yaml
 
 
 class Card:
@@ -98,18 +99,12 @@ def card_names(with_field: str) -> list[str]:
 
 def read_card(name: str | Path, with_field: str) -> Card:
     """Read a card by name or path; `ParameterError` for an unknown name, `CardError` for a broken file."""
-    import yaml
-
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         known = card_names(with_field)
         if str(name) not in known:
             raise ParameterError(f"there is no tracer {str(name)!r}.{did_you_mean(str(name), known)}")
         path = paths.data_dir() / "tracers" / f"{name}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise ParameterError(f"{path}: no such tracer card") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise CardError(f"{path.name}: not valid YAML ({' '.join(str(problem).split())})") from None
-    return Card(path, content)
+    if not path.is_file():
+        raise ParameterError(f"{path}: no such tracer card")
+    return Card(path, read_yaml(path))

@@ -70,7 +70,7 @@ def place_activity(
     subject : Subject
         The body's outline as one region of soft tissue, for the µ-map.
     activity : (*grid) float32 tensor
-        kBq/mL, averaged over each voxel; 0 outside the body.
+        kBq/mL, averaged over each voxel, so that the total activity is that of the body (of its slice in 2D).
 
     Raises
     ------
@@ -105,11 +105,34 @@ def place_activity(
         outline, image_shape=image_shape, voxel_size=voxel_size, dims=dims, slice_mm=height, warp=False
     )
     shape, size = tuple(subject.labels.shape), subject.voxel_size
-    index = []
+    image = (values * body).astype(np.float64)
     for d in range(3):
-        n, step = (shape[d], size[d]) if d < len(shape) else (1, 1.0)
-        index.append((np.arange(n) - (n - 1) / 2) * step + subject.centre_mm[d] - activity.origin[d] + 6.0)
-    smooth = ndimage.gaussian_filter(values * (body > 0), [0.3 * s if s > 1 else 0.0 for s in (*size, 1.0)[:3]])
-    image = ndimage.map_coordinates(smooth, np.stack(np.meshgrid(*index, indexing="ij")), order=1)
-    image = torch.from_numpy(image.reshape(shape).astype(np.float32))
-    return subject, torch.where(subject.labels > 0, image, 0.0)
+        centre = subject.centre_mm[d] - activity.origin[d] + 6.0
+        share = _shares(image.shape[0], centre, shape[d], size[d]) if d < dims else _plane(image.shape[0], centre)
+        image = np.moveaxis(np.tensordot(share, image, axes=1), 0, -1)
+    image = image.reshape(shape)
+    if dims == 3 and slice_mm is not None:
+        image[:, :, [0, -1]] = 0.0
+    for d in range(dims):
+        if np.take(image, [0, -1], axis=d).any():
+            raise InputError(
+                f"{activity.path}: the body reaches into the outermost voxels of axis {'xyz'[d]}, which must be empty: "
+                f"use {shape[d] + 2} voxels there"
+            )
+    return subject, torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))
+
+
+def _shares(fine: int, centre: float, n: int, size: float) -> NDArray[np.float64]:
+    """Return what share of each of `n` voxels of `size` mm about `centre` each of `fine` 1 mm voxels fills, (n, fine).
+
+    `centre` is a position in the fine grid, whose voxel i reaches from i - 0.5 to i + 0.5.
+    """
+    edges = centre + (np.arange(n + 1) - n / 2) * size + 0.5
+    low, high = edges[:-1, None], edges[1:, None]
+    first = np.arange(fine)
+    return np.clip(np.minimum(high, first + 1) - np.maximum(low, first), 0.0, None) / size
+
+
+def _plane(fine: int, centre: float) -> NDArray[np.float64]:
+    """Return the weights of linear interpolation at `centre`, (1, fine)."""
+    return np.clip(1.0 - np.abs(np.arange(fine) - centre), 0.0, None)[None]

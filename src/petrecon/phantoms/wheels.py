@@ -10,14 +10,13 @@ from typing import Any
 
 from petrecon import paths
 from petrecon.errors import MissingError
+from petrecon.yaml_files import read_yaml
 
 
 @cache
 def registry() -> dict[str, dict[str, Any]]:
     """Return `data/registry.yml`: file id → wheel, version, path, sha256, licence, credit, purpose."""
-    import yaml
-
-    entries = yaml.safe_load((paths.data_dir() / "registry.yml").read_text(encoding="utf-8"))
+    entries = read_yaml(paths.data_dir() / "registry.yml", "data/registry.yml")
     return {entry["id"]: entry for entry in entries}
 
 

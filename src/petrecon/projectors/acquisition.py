@@ -32,8 +32,8 @@ def attenuation_factors(projector: LinearOperator, mu_per_mm: torch.Tensor) -> t
     InputError
         For negative or non-finite values, or values too large to be in 1/mm.
     """
-    if not bool(torch.isfinite(mu_per_mm).all()) or bool((mu_per_mm < 0).any()):
-        raise InputError("the attenuation map has negative or non-finite values: give coefficients in 1/mm, >= 0")
+    if mu_per_mm.is_complex() or not bool(torch.isfinite(mu_per_mm).all()) or bool((mu_per_mm < 0).any()):
+        raise InputError("the attenuation map has negative or non-finite values: give real coefficients >= 0 in 1/mm")
     if mu_per_mm.numel() and float(mu_per_mm.max()) > 0.05:
         raise InputError(
             f"the attenuation map reaches {float(mu_per_mm.max()):.3g} per mm, more than bone (0.017): "
@@ -72,7 +72,8 @@ class AcquisitionModel:
     Raises
     ------
     InputError
-        For shapes that do not fit, or values that are negative or not finite; the message names the argument.
+        For shapes that do not fit, values that are negative, complex or not finite, or attenuation factors above 1;
+        the message names the argument.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class AcquisitionModel:
         shape = projector.out_shape
         self.projector = projector
         self.image_shape, self.sinogram_shape = projector.in_shape, shape
-        self.attenuation = None if attenuation is None else _expanded("attenuation", attenuation, projector)
+        self.attenuation = None if attenuation is None else _survivors(_expanded("attenuation", attenuation, projector))
         self.normalisation = None if normalisation is None else _expanded("normalisation", normalisation, projector)
         self.resolution = resolution
         self.scale = _non_negative("scale", torch.as_tensor(scale, dtype=_dtype(scale, projector.dtype)))
@@ -137,6 +138,11 @@ class AcquisitionModel:
             raise InputError(f"a sinogram of shape {tuple(y.shape)} does not end in {self.sinogram_shape}")
         return [_views(y, i, n, self.sinogram_shape) for i in range(n)]
 
+    def subset_projectors(self, n: int) -> list[Projector]:
+        """Return the projectors of the interleaved views of `n` subsets."""
+        own = self.projector
+        return [make_projector(g, own.backend, own.dtype, memory_budget=np.inf) for g in own.geometry.subsets(n)]
+
     def subset_models(self, n: int) -> list[AcquisitionModel]:
         """Return `n` models of interleaved views (same backend), in the order of `split`.
 
@@ -146,8 +152,7 @@ class AcquisitionModel:
             If `n` does not divide the number of views.
         """
         models = []
-        for i, geometry in enumerate(self.projector.geometry.subsets(n)):
-            part = make_projector(geometry, self.projector.backend, self.projector.dtype, memory_budget=np.inf)
+        for i, part in enumerate(self.subset_projectors(n)):
             shape = self.sinogram_shape
             models.append(
                 AcquisitionModel(
@@ -174,6 +179,17 @@ def _dtype(value: Values, default: torch.dtype) -> torch.dtype:
     return value.dtype if isinstance(value, torch.Tensor) and value.is_floating_point() else default
 
 
+def _survivors(factors: torch.Tensor) -> torch.Tensor:
+    """Refuse attenuation factors above 1: they are fractions of photon pairs that come through."""
+    largest = float(factors.max()) if factors.numel() else 0.0
+    if largest > 1 + 1e-5:
+        raise InputError(
+            f"attenuation reaches {largest:.4g}, and no line lets more through than enters: give factors exp(-∫µ) in "
+            "[0, 1], not correction factors (take 1 / value)"
+        )
+    return factors
+
+
 def _non_negative(name: str, value: torch.Tensor) -> torch.Tensor:
     if not bool(torch.isfinite(value).all()) or bool((value < 0).any()):
         raise InputError(f"{name} has negative or non-finite values: give finite values >= 0")
@@ -183,6 +199,8 @@ def _non_negative(name: str, value: torch.Tensor) -> torch.Tensor:
 def _expanded(name: str, value: Values, projector: Projector) -> torch.Tensor:
     """Check a quantity of every line and expand it to (..., *sinogram_shape)."""
     shape = projector.out_shape
+    if isinstance(value, torch.Tensor) and value.is_complex():
+        raise InputError(f"{name} is complex: give real numbers ({name}.real)")
     tensor = _non_negative(name, torch.as_tensor(value, dtype=_dtype(value, projector.dtype)))
     lead = tensor.shape[: max(0, tensor.ndim - len(shape))]
     try:

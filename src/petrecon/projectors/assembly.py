@@ -5,32 +5,36 @@ from __future__ import annotations
 import numpy as np
 from numba import get_num_threads, njit, prange
 
-from petrecon.projectors.joseph import Lines
-from petrecon.projectors.kernels import _is_flat, _trace
+from petrecon.projectors.geometry import Geometry
+from petrecon.projectors.joseph import Lines, traced
+from petrecon.projectors.kernels import _is_flat, _run, _trace
 
 
 @njit(cache=True, error_model="numpy")
 def _row(p, q, n, size, pz, columns, weights):  # type: ignore[no-untyped-def]
     """Write one line's voxel numbers (without the border) and weights [mm]; return how many."""
-    lo, hi, au, bu, av, bv, sa, su, sv, step = _trace(p, q, n, size, pz)
+    lo, hi, before, after, au, bu, av, bv, sa, su, sv, step = _trace(p, q, n, size, pz)
     flat = _is_flat(av, bv)
     s1 = n[2] + 2 * pz
     s0 = (n[1] + 2) * s1
     count = 0
-    for i in range(lo, hi + 1):
-        u, v = au + bu * i, av + bv * i
-        iu, iv = int(u), int(v)
-        f, g = u - iu, v - iv
-        k = i * sa + iu * su + iv * sv
-        for j in range(2 if flat else 4):
-            du, dv = j & 1, j >> 1
-            w = (f if du else 1 - f) * (g if dv else 1 - g) * step
-            m = k + du * su + dv * sv
-            x, y, z = m // s0 - 1, (m % s0) // s1 - 1, m % s1 - pz
-            if w > 0.0 and 0 <= x < n[0] and 0 <= y < n[1] and 0 <= z < n[2]:
-                columns[count] = (x * n[1] + y) * n[2] + z
-                weights[count] = w
-                count += 1
+    for part in range(3):
+        one, two, weight = _run(part, lo, hi, before, after)
+        length = weight * step
+        for i in range(one, two):
+            u, v = au + bu * i, av + bv * i
+            iu, iv = int(u), int(v)
+            f, g = u - iu, v - iv
+            k = i * sa + iu * su + iv * sv
+            for j in range(2 if flat else 4):
+                du, dv = j & 1, j >> 1
+                w = (f if du else 1 - f) * (g if dv else 1 - g) * length
+                m = k + du * su + dv * sv
+                x, y, z = m // s0 - 1, (m % s0) // s1 - 1, m % s1 - pz
+                if w > 0.0 and 0 <= x < n[0] and 0 <= y < n[1] and 0 <= z < n[2]:
+                    columns[count] = (x * n[1] + y) * n[2] + z
+                    weights[count] = w
+                    count += 1
     return count
 
 
@@ -84,6 +88,15 @@ def count_entries(lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     per_voxel = np.zeros((min(get_num_threads(), 8), int(n[0] * n[1] * n[2])), np.int64)
     _count(*lines, per_line, per_voxel)
     return per_line, per_voxel.sum(axis=0)
+
+
+def estimated_entries(geometry: Geometry) -> int:
+    """Return about how many entries the matrix has, from one line in a hundred, spread evenly over the sinogram."""
+    some = min(geometry.lines, max(1000, min(geometry.lines // 100, 100_000)))
+    golden = (np.sqrt(5) - 1) / 2  # its multiples modulo one lie evenly and in step with no axis of the sinogram
+    numbers = (np.arange(some) * golden % 1.0 * geometry.lines).astype(np.int64)
+    per_line, _ = count_entries(traced(geometry, numbers))
+    return int(per_line.mean() * geometry.lines) if some else 0
 
 
 def assemble(lines: Lines, per_line: np.ndarray, per_voxel: np.ndarray, dtype: np.dtype) -> tuple[tuple, tuple]:

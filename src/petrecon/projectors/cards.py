@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon.errors import CardError, did_you_mean
+from petrecon.yaml_files import read_yaml
 
 PROFILES = ("quick", "laptop", "paper")
 _TEXT = ("name", "title", "manufacturer")
@@ -20,7 +19,24 @@ _OTHER = ("depth_of_interaction_mm", "max_ring_difference", "image_shape", "voxe
 _PARTS = ("reference", "profiles", "sources")
 _REFERENCE = ("net_trues_millions", "duration_s", "injected_mbq")
 _COARSER = ("crystals_per_module", "radial_bins", "rings", "max_ring_difference", "image_shape", "voxel_mm")
-MAX_RESOLUTION_MM = 30.0
+_BOUNDS: dict[str, tuple[float, float, str]] = {
+    "modules": (3, 1000, "a ring has at least 3 flat modules, and no scanner has a thousand"),
+    "crystals_per_module": (1, 1000, "no module has a thousand crystals side by side"),
+    "rings": (1, 2000, "the longest scanners have under 700"),
+    "radial_bins": (1, 5000, "no ring has as many detectors"),
+    "module_width_mm": (0.5, 1000, "a module is some millimetres to some centimetres wide"),
+    "radius_mm": (10, 1000, "from a scanner for mice to one that a person lies in"),
+    "depth_of_interaction_mm": (0, 50, "crystals are at most some centimetres deep"),
+    "ring_pitch_mm": (0.2, 100, "crystals are some millimetres long"),
+    "resolution_fwhm_mm": (0.2, 30, "positron range alone blurs more, and every PET scanner resolves less than 30 mm"),
+    "sensitivity_cps_per_kbq": (1e-3, 1000, "1 kBq decays 1000 times a second"),
+    "image_shape": (1, 1024, "the finest grids have some hundred voxels along an axis"),
+    "voxel_mm": (0.1, 50, "smaller voxels than 0.1 mm show nothing new, larger ones than 50 mm no organ"),
+    "reference.net_trues_millions": (1e-3, 1e5, "millions of counts, not counts"),
+    "reference.duration_s": (1, 86400, "an exam lasts from a second to a day; give seconds"),
+    "reference.injected_mbq": (1e-3, 1e4, "give MBq"),
+}
+"""Least and largest sensible value of a field, and why; beyond them lies a slip of the unit or of the keyboard."""
 FIELDS = (*_TEXT, *_COUNTS, *_LENGTHS, *_FRACTIONS, *_OTHER, *_PARTS)
 
 
@@ -32,13 +48,7 @@ def read_card(path: Path) -> dict[str, Any]:
     CardError
         Naming the card, the field and the cure.
     """
-    try:
-        card = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"scanner card {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise CardError(f"scanner card {path} is not valid YAML: {line}") from error
+    card = read_yaml(path, f"scanner card {path}")
     check_card(card, path.stem)
     return card
 
@@ -57,13 +67,11 @@ def check_card(card: Any, label: str) -> None:
             fail(field, "must be text")
     if card["name"] != label:
         fail("name", f"is {card['name']!r} in a file named {label!r}: make them equal")
-    _check_values(card, "", fail, native=True)
+    check_values(card, "", fail, axes=3)
     for field in _FRACTIONS:
         _number(card[field], field, fail, positive=False)
         if card[field] >= 1:
             fail(field, f"is {card[field]}: a fraction is at least 0 and below 1 (write 35 % as 0.35)")
-    if card["resolution_fwhm_mm"] > MAX_RESOLUTION_MM:
-        fail("resolution_fwhm_mm", f"is {card['resolution_fwhm_mm']}: a PET scanner resolves less; give the FWHM in mm")
     _check_reference(card["reference"], fail)
     _check_profiles(card, fail)
     _check_sources(card, fail)
@@ -89,10 +97,18 @@ def _number(value: Any, field: str, fail: Callable, *, positive: bool = True, wh
         fail(field, f"is {value}: give a finite number")
     if value < 0 or (positive and value == 0):
         fail(field, f"is {value}: give a {'positive number' if positive else 'number that is not negative'}")
+    low, high, why = _BOUNDS.get(field.removeprefix(_inside(field)), (-math.inf, math.inf, ""))
+    if not low <= value <= high:
+        fail(field, f"is {value}: it must lie between {low:g} and {high:g} ({why})")
 
 
-def _check_values(card: dict[str, Any], inside: str, fail: Callable, native: bool) -> None:
-    """Check every field of `card` that is a count, a length or a grid."""
+def _inside(field: str) -> str:
+    """Return the part of a field's path that names the profile it is changed in, `profiles.quick.2d.` for example."""
+    return field[: field.rfind(".") + 1] if field.startswith("profiles.") else ""
+
+
+def check_values(card: dict[str, Any], inside: str, fail: Callable, axes: int) -> None:
+    """Check every field of `card` that is a count, a length or a grid, of `axes` axes."""
     for field in _COUNTS:
         if field in card:
             _number(card[field], inside + field, fail, whole=True)
@@ -101,11 +117,10 @@ def _check_values(card: dict[str, Any], inside: str, fail: Callable, native: boo
             _number(card[field], inside + field, fail, positive=field != "depth_of_interaction_mm")
     if "max_ring_difference" in card:
         _number(card["max_ring_difference"], inside + "max_ring_difference", fail, positive=False, whole=True)
-    axes = 3 if native or inside.endswith("3d.") else 2
     for field, whole in (("image_shape", True), ("voxel_mm", False)):
         if field in card:
             values = card[field]
-            if not isinstance(values, list) or len(values) != axes:
+            if not isinstance(values, list | tuple) or len(values) != axes:
                 fail(inside + field, f"is {values!r}: give a list of {axes} numbers, one per axis")
             for value in values:
                 _number(value, inside + field, fail, whole=whole)
@@ -128,7 +143,7 @@ def _check_profiles(card: dict[str, Any], fail: Callable) -> None:
         for part, changes in parts.items():
             inside = f"profiles.{profile}.{part}."
             _names(changes, _COARSER, inside, fail, required=False)
-            _check_values(changes, inside, fail, native=False)
+            check_values(changes, inside, fail, axes=3 if part == "3d" else 2)
             check_consistent({**card, **changes}, inside, fail)
 
 

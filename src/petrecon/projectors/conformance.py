@@ -22,6 +22,14 @@ from petrecon.projectors.projector import available_backends, projector
 Make = Callable[[Geometry], LinearOperator]
 
 
+_LINES = (
+    ("plane", "in the plane"),
+    ("space", "in space"),
+    ("grazing", "grazing the faces"),
+    ("ends", "that end inside"),
+)
+
+
 def ring_geometry(image: int = 48, voxel: float = 3.0) -> Geometry:
     """Return a small 2D geometry: 28 modules of 6 crystals, 168 detectors, 84 views of 61 radial bins."""
     start, end = ring_lines(detector_positions(28, 6, 26.0, 120.0), 61)
@@ -40,8 +48,8 @@ def cylinder_geometry() -> Geometry:
 def random_lines(n: int, shape: tuple[int, ...], voxel: float, kind: str, seed: int = 0) -> Geometry:
     """Return `n` random lines through and around a box.
 
-    `kind` is "plane" (all directions within z = 0), "space" (all directions) or "grazing" (within a voxel of
-    a face and at most 3 degrees from it).
+    `kind` is "plane" (all directions within z = 0), "space" (all directions), "grazing" (within a voxel of a
+    face and at most 3 degrees from it) or "ends" (from a point inside to one in or near the box).
     """
     draw = np.random.default_rng(seed)
     half = np.array([*shape, 1][:3]) * voxel / 2
@@ -55,6 +63,8 @@ def random_lines(n: int, shape: tuple[int, ...], voxel: float, kind: str, seed: 
         point[row, axis] = draw.choice([-1, 1], n) * half[axis] + draw.uniform(-1, 1, n) * voxel
         direction[row, axis] *= 0.05
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    if kind == "ends":
+        return Geometry(point, draw.uniform(-0.9, 0.9, (n, 3)) * half, shape, (voxel,) * len(shape))
     far = 4 * half.max()
     return Geometry(point - far * direction, point + far * direction, shape, (voxel,) * len(shape))
 
@@ -198,12 +208,12 @@ def _checks(make: Make, dtype: torch.dtype) -> list[tuple[str, float, float, str
         ("non-contiguous input", max(identities.stride_error(a, dtype) for a in both), rounding, ""),
         ("equal to joseph", agreement_error(make, dtype), rounding, "relative, images with a zero border"),
     ]
-    for kind, label in (("plane", "in the plane"), ("space", "in space"), ("grazing", "grazing the faces")):
+    for kind, label in _LINES:
         for border in (0, 1):
             signed, absolute = chord_error(make, kind, dtype, border)
             where = f"chords of a box, lines {label}" + (", zero border" if border else "")
-            value = absolute if kind == "plane" else signed
-            what = "mean absolute" if kind == "plane" else "mean"
+            value = absolute if kind in ("plane", "ends") else signed
+            what = "mean absolute" if kind in ("plane", "ends") else "mean"
             rows.append((where, value, 0.05, f"voxel, {what} error of 100000 lines; mean absolute {absolute:.3g}"))
     shifted = centring_error(make, dtype, 0.15)
     rows += [

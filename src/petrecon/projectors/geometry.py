@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from petrecon.errors import InputError
+
+Lines = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +51,7 @@ class Geometry:
             )
         if not (np.isfinite(start).all() and np.isfinite(end).all()):
             raise InputError("some end points of the lines are not finite: remove NaN and infinite coordinates")
-        shape = tuple(int(n) for n in self.image_shape)
-        size = tuple(float(s) for s in self.voxel_size)
-        if len(shape) not in (2, 3) or len(size) != len(shape):
-            raise InputError(f"image_shape {shape} and voxel_size {size} must both have 2 values (x, y) or 3 (x, y, z)")
-        if min(shape) < 1 or not (np.isfinite(size).all() and min(size) > 0):
-            raise InputError(f"image_shape {shape} and voxel_size {size} mm must be positive and finite")
+        shape, size = checked_grid(self.image_shape, self.voxel_size)
         for name, value in (
             ("lor_start", start),
             ("lor_end", end),
@@ -71,6 +69,25 @@ class Geometry:
     def sinogram_shape(self) -> tuple[int, ...]:
         """Shape of the sinogram: (radial, views) in 2D, (radial, views, planes) in 3D."""
         return self.lor_start.shape[:-1]
+
+    @property
+    def lines(self) -> int:
+        """Number of lines."""
+        return math.prod(self.sinogram_shape)
+
+    @property
+    def in_plane(self) -> bool:
+        """Whether all lines lie in the plane z = 0."""
+        return not self.lor_start[..., 2].any() and not self.lor_end[..., 2].any()
+
+    @property
+    def block(self) -> int:
+        """Number of lines to hand out at once."""
+        return self.lines
+
+    def ends(self, lines: np.ndarray | slice) -> Lines:
+        """Return start and end points of some lines of the flat sinogram, two arrays (lines, 3) [mm]."""
+        return self.lor_start.reshape(-1, 3)[lines], self.lor_end.reshape(-1, 3)[lines]
 
     @property
     def image_origin(self) -> tuple[float, ...]:
@@ -148,8 +165,22 @@ class Geometry:
         return digest.hexdigest()
 
 
+def checked_grid(
+    image_shape: tuple[int, ...], voxel_size: tuple[float, ...]
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return an image grid as whole numbers and mm; refuse one that is impossible."""
+    shape, size = tuple(int(n) for n in image_shape), tuple(float(s) for s in voxel_size)
+    if len(shape) not in (2, 3) or len(size) != len(shape):
+        raise InputError(f"image_shape {shape} and voxel_size {size} must both have 2 values (x, y) or 3 (x, y, z)")
+    if min(shape) < 1 or not (np.isfinite(size).all() and min(size) > 0):
+        raise InputError(f"image_shape {shape} and voxel_size {size} mm must be positive and finite")
+    return shape, size
+
+
 def check_subsets(n: int, views: int) -> None:
     """Refuse a number of subsets that does not divide the number of views, naming the nearest that does."""
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise InputError(f"the number of subsets is {n!r}: give a whole number")
     if n < 1 or views < 1 or views % n:
         valid = [k for k in range(1, views + 1) if views % k == 0]
         near = min(valid, key=lambda k: abs(k - n), default=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -20,12 +22,15 @@ _BLOCK = 64  # images projected at once: wide enough for SIMD, small enough for 
 _THREADS = 16  # private images in the adjoint, at most
 
 
-def traced(geometry: Geometry) -> Lines:
+def traced(geometry: Geometry, lines: np.ndarray | slice = slice(None)) -> Lines:
     """Return what every kernel starts with: start and end (lines, 3), shape, voxel size, border in z."""
     shape, size = geometry.box
-    start, end = geometry.lor_start.reshape(-1, 3), geometry.lor_end.reshape(-1, 3)
-    in_plane = shape[2] == 1 and not start[:, 2].any() and not end[:, 2].any()
-    return start, end, np.array(shape, np.int64), np.array(size, np.float64), 0 if in_plane else 1
+    return *geometry.ends(lines), np.array(shape, np.int64), np.array(size, np.float64), border(geometry)
+
+
+def border(geometry: Geometry) -> int:
+    """Return the number of zero planes on either side in z: none for one slice in the plane of its lines."""
+    return 0 if geometry.box[0][2] == 1 and geometry.in_plane else 1
 
 
 class JosephProjector(LinearOperator):
@@ -41,14 +46,27 @@ class JosephProjector(LinearOperator):
         self.geometry = geometry
         self.dtype = dtype
         self.backend_version = f"numba {version('numba')}"
-        self._lines = traced(geometry)
+        self._border = border(geometry)
+
+    def _blocks(self) -> Iterator[tuple[slice, Lines]]:
+        """Yield all lines, block by block where they are too many to keep: their numbers, and the lines."""
+        if self.geometry.block >= self.geometry.lines:
+            yield slice(None), self._all
+            return
+        for first in range(0, self.geometry.lines, self.geometry.block):
+            some = slice(first, first + self.geometry.block)
+            yield some, traced(self.geometry, some)
+
+    @cached_property
+    def _all(self) -> Lines:
+        return traced(self.geometry)
 
     def _bordered(self, batch: tuple[int, ...]) -> torch.Tensor:
-        n, pz = self._lines[2], self._lines[4]
+        n, pz = self.geometry.box[0], self._border
         return torch.zeros(n[0] + 2, n[1] + 2, n[2] + 2 * pz, *batch, dtype=self.dtype)
 
     def _inside(self, image: torch.Tensor) -> torch.Tensor:
-        n, pz = self._lines[2], self._lines[4]
+        n, pz = self.geometry.box[0], self._border
         return image[1:-1, 1:-1, pz : n[2] + pz]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -60,15 +78,17 @@ class JosephProjector(LinearOperator):
         if len(x) == 1:
             image = self._bordered(())
             self._inside(image).copy_(x.reshape(box))
-            kernels.forward_one(*self._lines, image.view(-1).numpy(), out[0].numpy())
+            for some, lines in self._blocks():
+                kernels.forward_one(*lines, image.view(-1).numpy(), out[0, some].numpy())
         else:
             for first in range(0, len(x), _BLOCK):
                 block = x[first : first + _BLOCK]
                 image = self._bordered((len(block),))
                 self._inside(image).copy_(block.reshape(-1, *box).movedim(0, -1))
-                lines = torch.empty(out.shape[1], len(block), dtype=self.dtype)
-                kernels.forward_many(*self._lines, image.view(-1, len(block)).numpy(), lines.numpy())
-                out[first : first + len(block)] = lines.T
+                values = torch.empty(out.shape[1], len(block), dtype=self.dtype)
+                for some, lines in self._blocks():
+                    kernels.forward_many(*lines, image.view(-1, len(block)).numpy(), values[some].numpy())
+                out[first : first + len(block)] = values.T
         return out.reshape(-1, *self.out_shape).to(device)
 
     def _adjoint(self, y: torch.Tensor) -> torch.Tensor:
@@ -85,10 +105,13 @@ class JosephProjector(LinearOperator):
             bordered = self._bordered(batch)
             images = torch.zeros(threads, *bordered.shape, dtype=self.dtype)
             if len(y) == 1:
-                kernels.back_one(*self._lines, block[0].contiguous().numpy(), images.view(threads, -1).numpy())
+                values = block[0].contiguous()
+                for some, lines in self._blocks():
+                    kernels.back_one(*lines, values[some].numpy(), images.view(threads, -1).numpy())
                 out[0] = self._inside(images.sum(0))
             else:
-                lines = block.T.contiguous().numpy()
-                kernels.back_many(*self._lines, lines, images.view(threads, -1, len(block)).numpy())
+                values = block.T.contiguous()
+                for some, lines in self._blocks():
+                    kernels.back_many(*lines, values[some].numpy(), images.view(threads, -1, len(block)).numpy())
                 out[first : first + len(block)] = self._inside(images.sum(0)).movedim(-1, 0)
         return out.reshape(-1, *self.in_shape).to(device)

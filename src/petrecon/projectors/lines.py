@@ -51,11 +51,19 @@ def cylinder_lines(
     positions: np.ndarray, radial_bins: int, rings: int, ring_pitch: float, max_ring_difference: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the lines of a cylinder of rings about z = 0, two arrays (radial, views, planes, 3) [mm]."""
-    pairs = ring_pairs(rings, max_ring_difference)
+    start, end = ring_lines(positions, radial_bins)
+    heights = plane_heights(rings, ring_pitch, max_ring_difference)
+    return lifted(start, heights[:, 0]), lifted(end, heights[:, 1])
+
+
+def plane_heights(rings: int, ring_pitch: float, max_ring_difference: int) -> np.ndarray:
+    """Return z of the (start, end) ring of every plane of a cylinder about z = 0, (planes, 2) [mm]."""
     z = (np.arange(rings) - (rings - 1) / 2) * ring_pitch
-    ends = []
-    for side, flat in enumerate(ring_lines(positions, radial_bins)):
-        lines = np.repeat(flat[:, :, None, :], len(pairs), axis=2)
-        lines[..., 2] = z[pairs[:, side]]
-        ends.append(lines)
-    return ends[0], ends[1]
+    return z[ring_pairs(rings, max_ring_difference)]
+
+
+def lifted(flat: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return the points (radial, views, 3) of one ring at every height, (radial, views, planes, 3) [mm]."""
+    points = np.repeat(flat[:, :, None, :], len(heights), axis=2)
+    points[..., 2] = heights
+    return points

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from petrecon.projectors.geometry import Geometry
 
 _CHUNK = 32  # columns per sparse product: more at once cost double
+_SAMPLED = 100_000  # lines from which on the size is estimated first
+_MARGIN = 1.1  # an estimate this much over the budget is over it: its error is some per cent at most
 
 
 class MatrixProjector(LinearOperator):
@@ -26,7 +28,8 @@ class MatrixProjector(LinearOperator):
     Raises
     ------
     InputError
-        If both matrices need more than `memory_budget` bytes; the message says how much they need.
+        If both matrices need more than `memory_budget` bytes; the message says how much they need. A sample of the
+        lines tells, unless it comes close to the budget.
     """
 
     backend = "matrix"
@@ -38,27 +41,38 @@ class MatrixProjector(LinearOperator):
         memory_budget: float = 2 * 2**30,
         device: torch.device | str | None = None,
     ) -> None:
-        from petrecon.projectors.assembly import assemble, count_entries
+        from petrecon.projectors.assembly import assemble, count_entries, estimated_entries
         from petrecon.projectors.joseph import traced
 
         super().__init__(geometry.image_shape, geometry.sinogram_shape)
         self.geometry = geometry
         self.dtype = dtype
         self.backend_version = f"torch {torch.__version__}"
+        if geometry.lines > _SAMPLED:
+            self._check_size(estimated_entries(geometry), memory_budget, estimated=True)
         lines = traced(geometry)
         per_line, per_voxel = count_entries(lines)
         self.entries = int(per_line.sum())
-        self.nbytes = 2 * self.entries * (4 + dtype.itemsize) + 4 * (len(per_line) + len(per_voxel) + 2)
-        if self.nbytes > memory_budget or self.entries >= 2**31:
-            raise InputError(
-                f"the matrix needs {math.ceil(self.nbytes / 2**20)} MiB and memory_budget allows "
-                f'{int(memory_budget // 2**20)} MiB: raise memory_budget or use backend="joseph"'
-            )
+        self.nbytes = self._check_size(self.entries, memory_budget)
         rows, columns = math.prod(self.out_shape), math.prod(self.in_shape)
         numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
         matrix, transpose = assemble(lines, per_line, per_voxel, numpy_dtype)
         home = torch.device(device or "cpu")
         self._pairs = {home: (_csr(matrix, (rows, columns), home), _csr(transpose, (columns, rows), home))}
+
+    def _check_size(self, entries: int, memory_budget: float, estimated: bool = False) -> int:
+        """Return the size of both matrices [bytes]; refuse one that is over the budget or the range of int32."""
+        numbers = math.prod(self.out_shape) + math.prod(self.in_shape) + 2
+        nbytes = 2 * entries * (4 + self.dtype.itemsize) + 4 * numbers
+        about, slack = ("about ", _MARGIN) if estimated else ("", 1.0)
+        if nbytes > memory_budget * slack:
+            raise InputError(
+                f"the matrix needs {about}{math.ceil(nbytes / 2**20)} MiB and memory_budget allows "
+                f'{int(memory_budget // 2**20)} MiB: raise memory_budget or use backend="joseph"'
+            )
+        if entries >= 2**31 * slack:
+            raise InputError(f'the matrix has {about}{entries} entries, and at most 2^31 work: use backend="joseph"')
+        return nbytes
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         return self._multiply(x, 0).reshape(-1, *self.out_shape)

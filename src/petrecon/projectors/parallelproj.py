@@ -45,6 +45,10 @@ class ParallelprojProjector(LinearOperator):
     Runs on the CPU, and on CUDA when the library was built with it. Its shape checks let a wrong image
     through, so `LinearOperator` checks; its kernels take contiguous float32 only, so inputs are converted.
 
+    Where a line ends inside the image, libparallelproj counts whole planes (those between the end points), our other
+    backends the line's own length: there, and only there, they differ by up to one plane per end. The lines of a
+    scanner end outside its image.
+
     Source: G. Schramm and K. Thielemans, "PARALLELPROJ", Frontiers in Nuclear Medicine 3, 2024.
     """
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from petrecon.errors import CardError, InputError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.projectors.cards import PROFILES, check_consistent, read_card
+from petrecon.projectors.cards import PROFILES, check_consistent, check_values, read_card
+from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.geometry import Geometry
-from petrecon.projectors.lines import cylinder_lines, detector_positions, ring_lines
+from petrecon.projectors.lines import detector_positions, plane_heights, ring_lines
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,11 @@ class ScannerProfile:
 
     def geometry(self) -> Geometry:
         """Return the lines of response and the image grid."""
-        positions = self.detector_positions()
+        ring = ring_lines(self.detector_positions(), self.radial_bins)
         if self.dims == 2:
-            start, end = ring_lines(positions, self.radial_bins)
-        else:
-            start, end = cylinder_lines(
-                positions, self.radial_bins, self.rings, self.ring_pitch_mm, self.max_ring_difference
-            )
-        return Geometry(start, end, self.image_shape, self.voxel_mm)
+            return Geometry(*ring, self.image_shape, self.voxel_mm)
+        heights = plane_heights(self.rings, self.ring_pitch_mm, self.max_ring_difference)
+        return CylinderGeometry(ring, heights, self.image_shape, self.voxel_mm)
 
 
 @dataclass(frozen=True)
@@ -174,6 +172,7 @@ class Scanner:
         shape, voxel = tuple(card["image_shape"])[:dims], tuple(card["voxel_mm"])[:dims]
         if len(shape) != dims or len(voxel) != dims:
             fail("image_shape", f"and voxel_size need {dims} values each, not {shape} and {voxel}")
+        check_values({**overrides, "image_shape": shape, "voxel_mm": voxel}, "", fail, dims)
         card["max_ring_difference"] = min(card["max_ring_difference"], card["rings"] - 1)
         check_consistent(card, "", fail)
         return ScannerProfile(

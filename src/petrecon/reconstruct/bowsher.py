@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from petrecon.errors import InputError, ParameterError
-from petrecon.reconstruct.penalties import Index
+from petrecon.reconstruct.penalties import Index, check_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,7 @@ class Bowsher:
 
     def __post_init__(self) -> None:
         """Check all values."""
-        if not isinstance(self.strength, (int, float)) or not math.isfinite(self.strength) or self.strength < 0:
-            raise ParameterError(f"the strength of a penalty is a finite number >= 0, got {self.strength!r}")
+        check_parameters(strength=self.strength)
         around = (2 * self.radius + 1) ** self.mr.ndim - 1
         if self.radius < 1 or not 1 <= self.neighbours <= around:
             raise ParameterError(

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from petrecon.errors import InputError
-from petrecon.projectors import AcquisitionModel, Geometry
+from petrecon.projectors import AcquisitionModel
+from petrecon.reconstruct.likelihood import check_sinogram
 
 
-def fbp(y: Tensor, model: AcquisitionModel, geometry: Geometry, *, cutoff: float = 1.0) -> Tensor:
+def fbp(y: Tensor, model: AcquisitionModel, *, cutoff: float = 1.0) -> Tensor:
     """Reconstruct one ring by filtered back projection.
 
     The data are corrected first, (y - b) / (scale · N · L), then arc-corrected (interpolated from the ring's uneven
@@ -21,10 +22,9 @@ def fbp(y: Tensor, model: AcquisitionModel, geometry: Geometry, *, cutoff: float
     Parameters
     ----------
     y : Tensor, shape (..., radial, views)
-        Prompt counts.
+        Prompt counts; noise-free or precorrected values may be negative.
     model : AcquisitionModel
-    geometry : Geometry
-        The one-ring geometry of `y`.
+        Of one ring.
     cutoff : float
         End of the Hann window as a fraction of the Nyquist frequency, in (0, 1].
 
@@ -36,14 +36,16 @@ def fbp(y: Tensor, model: AcquisitionModel, geometry: Geometry, *, cutoff: float
     Raises
     ------
     InputError
-        For a 3D geometry (use MLEM or OSEM there) or a cutoff outside (0, 1].
+        For a 3D model (use MLEM or OSEM there), a sinogram of another shape or kind, or a cutoff outside (0, 1].
 
     Notes
     -----
     Source: Kak and Slaney 1988, chapter 3 (band-limited ramp, eq. 61).
     """
-    if geometry.dims != 2:
+    geometry = model.projector.geometry
+    if geometry.dims != 2 or len(geometry.sinogram_shape) != 2:
         raise InputError("FBP is for one ring; reconstruct a 3D sinogram with MLEM or OSEM")
+    check_sinogram(y, geometry.sinogram_shape)
     if not 0 < cutoff <= 1:
         raise InputError(f"cutoff is a fraction of the Nyquist frequency in (0, 1], got {cutoff}")
     factors = model.factors.to(y)

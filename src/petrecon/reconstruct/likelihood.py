@@ -8,6 +8,37 @@ from torch import Tensor
 from petrecon.errors import InputError
 
 
+def check_sinogram(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
+    """Refuse what cannot be measured values of a given sinogram.
+
+    Parameters
+    ----------
+    y : Tensor, shape (..., *sinogram_shape)
+    sinogram_shape : tuple of int
+
+    Raises
+    ------
+    InputError
+        On what is no tensor of real floating-point numbers, a wrong shape, or a value that is not finite.
+    """
+    if not isinstance(y, Tensor):
+        raise InputError(f"the counts are a {type(y).__name__}: give a torch tensor (torch.as_tensor)")
+    if y.dtype == torch.bool:
+        raise InputError("the counts are only true and false: give the number of counts in each bin, not a mask")
+    if y.is_complex():
+        raise InputError("the counts are complex: give real numbers (y.real)")
+    if not y.is_floating_point():
+        raise InputError(f"the counts are whole numbers of type {y.dtype}: give floating-point ones (y.float())")
+    n = len(sinogram_shape)
+    if y.ndim < n or tuple(y.shape[y.ndim - n :]) != tuple(sinogram_shape):
+        raise InputError(
+            f"the counts have shape {tuple(y.shape)} but the geometry's sinogram is {tuple(sinogram_shape)}: "
+            "use the geometry these counts were acquired with"
+        )
+    if not bool(torch.isfinite(y).all()):
+        raise InputError("the counts hold values that are not finite: mask or repair those bins first")
+
+
 def check_counts(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
     """Refuse counts that cannot be Poisson data of a given sinogram.
 
@@ -20,23 +51,24 @@ def check_counts(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
     Raises
     ------
     InputError
-        On a wrong shape, a negative count or a value that is not finite.
+        As `check_sinogram`, and on a negative count.
     """
-    n = len(sinogram_shape)
-    if not isinstance(y, Tensor):
-        raise InputError(f"the counts are a {type(y).__name__}: give a torch tensor (torch.as_tensor)")
-    if tuple(y.shape[-n:]) != tuple(sinogram_shape):
-        raise InputError(
-            f"the counts have shape {tuple(y.shape)} but the geometry's sinogram is {tuple(sinogram_shape)}: "
-            "use the geometry these counts were acquired with"
-        )
-    if not bool(torch.isfinite(y).all()):
-        raise InputError("the counts hold values that are not finite: mask or repair those bins first")
+    check_sinogram(y, sinogram_shape)
     if bool((y < 0).any()):
         raise InputError(
             "the counts hold negative values: give prompts (trues + scatter + randoms) and the expected "
             "background separately, not prompts from which randoms were subtracted"
         )
+
+
+def finite(image: Tensor, algorithm: str) -> Tensor:
+    """Return a reconstruction; refuse one that is not finite, as numbers beyond the precision make it."""
+    if not bool(torch.isfinite(image).all()):
+        raise InputError(
+            f"{algorithm} ended in values that are not finite: counts, scale or strength are beyond {image.dtype}; "
+            "check their units, or work in float64 (model.to(torch.float64), y.double())"
+        )
+    return image
 
 
 def poisson_nll(y: Tensor, ybar: Tensor, dims: int) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct.likelihood import check_counts, em_ratio, poisson_nll
+from petrecon.reconstruct.likelihood import check_counts, em_ratio, finite, poisson_nll
 from petrecon.reconstruct.mlem import start_image
 from petrecon.reconstruct.penalties import Penalty
 from petrecon.reconstruct.progress import Callback, counted
@@ -93,7 +93,7 @@ def map_em(
     Raises
     ------
     InputError
-        On counts or a start image that cannot be used.
+        On counts or a start image that cannot be used, or a result that is not finite.
     """
     check_counts(y, tuple(model.linear.out_shape))
     dims, image = len(model.linear.out_shape), (...,) + (None,) * len(model.linear.in_shape)
@@ -126,4 +126,4 @@ def map_em(
         x = candidate
         if callback is not None:
             callback(k, x)
-    return x
+    return finite(x, "MAP-EM")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct.likelihood import check_counts, em_ratio
+from petrecon.reconstruct.likelihood import check_counts, em_ratio, finite
 from petrecon.reconstruct.progress import Callback, counted
 
 
@@ -25,6 +25,8 @@ def start_image(y: Tensor, model: AcquisitionModel, x0: Tensor | None) -> Tensor
     batch = tuple(y.shape[: y.ndim - len(model.linear.out_shape)])
     sensitivity = model.sensitivity()
     if x0 is not None:
+        if not isinstance(x0, Tensor) or not x0.is_floating_point():
+            raise InputError("the start image must be a floating-point tensor: torch.as_tensor(x0).float()")
         if tuple(x0.shape[-len(shape) :]) != shape:
             raise InputError(f"the start image has shape {tuple(x0.shape)}, the model's image is {shape}")
         if not bool(torch.isfinite(x0).all()) or bool((x0 < 0).any()):
@@ -84,7 +86,7 @@ def mlem(
     Raises
     ------
     InputError
-        On counts or a start image that cannot be used.
+        On counts or a start image that cannot be used, or a result that is not finite.
     """
     check_counts(y, tuple(model.linear.out_shape))
     x = start_image(y, model, x0)
@@ -92,4 +94,4 @@ def mlem(
         x = em_step(x, y, model)
         if callback is not None:
             callback(k, x)
-    return x
+    return finite(x, "MLEM")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct.likelihood import check_counts
+from petrecon.reconstruct.likelihood import check_counts, finite
 from petrecon.reconstruct.mlem import em_step, start_image
 from petrecon.reconstruct.progress import Callback, counted
 
@@ -43,7 +43,7 @@ def osem(
     Raises
     ------
     InputError
-        On unusable counts, or a number of subsets that does not divide the views.
+        On unusable counts, a number of subsets that does not divide the views, or a result that is not finite.
     """
     check_counts(y, tuple(model.linear.out_shape))
     x = start_image(y, model, x0)
@@ -55,7 +55,7 @@ def osem(
             x = em_step(x, parts[n], models[n])
         if callback is not None:
             callback(k, x)
-    return x
+    return finite(x, "OSEM")
 
 
 def balanced_subsets(views: int, wanted: int) -> int:

@@ -53,11 +53,19 @@ def _pairs(dims: int, full: bool) -> Iterator[tuple[Index, Index, float]]:
         yield (..., *first), (..., *other), 1 / math.sqrt(steps)
 
 
-def _check_positive(**values: float) -> None:
-    """Refuse a strength or shape parameter that is negative or not finite."""
+LARGEST = 1e9
+"""Of a strength or shape parameter: far beyond what leaves an image flat, and safely within single precision."""
+
+
+def check_parameters(**values: float) -> None:
+    """Refuse a strength or shape parameter that is negative, not finite or absurdly large."""
     for name, value in values.items():
-        if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
             raise ParameterError(f"the {name} of a penalty is a finite number >= 0, got {value!r}")
+        if value > LARGEST:
+            raise ParameterError(
+                f"the {name} of a penalty is at most {LARGEST:g}, got {value:g}: far less makes the image flat already"
+            )
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Quadratic:
 
     def __post_init__(self) -> None:
         """Check the strength."""
-        _check_positive(strength=self.strength)
+        check_parameters(strength=self.strength)
 
     def value(self, x: Tensor) -> Tensor:
         """Return R per image."""
@@ -115,7 +123,7 @@ class RelativeDifference:
 
     def __post_init__(self) -> None:
         """Check strength, gamma and epsilon."""
-        _check_positive(strength=self.strength, gamma=self.gamma, epsilon=self.epsilon)
+        check_parameters(strength=self.strength, gamma=self.gamma, epsilon=self.epsilon)
 
     def _terms(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return a - b, a + b + self.gamma * (a - b).abs() + self.epsilon
@@ -164,7 +172,7 @@ class SmoothedTV:
 
     def __post_init__(self) -> None:
         """Check strength and epsilon; epsilon = 0 has no gradient where the image is flat."""
-        _check_positive(strength=self.strength, epsilon=self.epsilon)
+        check_parameters(strength=self.strength, epsilon=self.epsilon)
         if self.epsilon == 0:
             raise ParameterError(
                 "the epsilon of smoothed total variation is above 0: at 0 flat images have no gradient"

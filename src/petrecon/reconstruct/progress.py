@@ -20,7 +20,7 @@ def counted(count: int, label: str, progress: bool) -> Iterator[int]:
     ParameterError
         If `count` is negative or not a whole number.
     """
-    if not isinstance(count, int) or count < 0:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise ParameterError(f"{label} takes a whole number of iterations >= 0, got {count!r}")
     steps = range(1, count + 1)
     if not progress:
