@@ -2,8 +2,8 @@
 
 Vector units, thread counts and library versions round sums differently. A test whose outcome depends on that proves
 nothing, and on some machine it is red. This plugin changes the float32 result of every convolution, matrix product and
-normalisation of a network and of every projector by a relative 2.4e-7 at most, as a fixed function of the value (so that
-what must repeat exactly still does). Another number in `ROUNDING` is another processor.
+normalisation of a network and of every projector by a relative 2.4e-7 at most, as a fixed function of the value (so
+that what must repeat exactly still does). Another number in `ROUNDING` is another processor.
 """
 
 import functools
@@ -15,7 +15,8 @@ from torch.nn import functional
 from petrecon.projectors.operator import LinearOperator
 
 STEP = 2.0**-22
-LAYERS = ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "linear", "group_norm", "instance_norm", "layer_norm")
+LAYERS = ["linear", "group_norm", "instance_norm", "layer_norm"]
+LAYERS += [f"conv{kind}{dims}d" for kind in ("", "_transpose") for dims in (2, 3)]
 
 
 def jittered(values, phase):

@@ -102,6 +102,14 @@ def test_subsets_add_up_to_the_whole(model):
     torch.testing.assert_close(sum(part.sensitivity() for part in models), model.sensitivity())
 
 
+def test_subset_projectors_are_built_once_and_serve_other_models_of_the_projector(model, parts):
+    first = model.subset_projectors(4)
+    other = AcquisitionModel(model.projector, **{**parts, "scale": 1.0})
+    assert all(a is b for a, b in zip(first, other.subset_projectors(4), strict=True))
+    assert len(model.subset_projectors(2)) == 2
+    assert len(model.projector._subsets) == 1  # one division is kept, so memory does not grow
+
+
 def test_subsets_of_a_volume_split_its_views(tiny_3d):
     model = AcquisitionModel(projector(tiny_3d, "joseph"), background=0.5)
     x = torch.rand(tiny_3d.image_shape)

@@ -139,9 +139,14 @@ class AcquisitionModel:
         return [_views(y, i, n, self.sinogram_shape) for i in range(n)]
 
     def subset_projectors(self, n: int) -> list[Projector]:
-        """Return the projectors of the interleaved views of `n` subsets."""
+        """Return the projectors of the interleaved views of `n` subsets, kept with the projector for the next call."""
         own = self.projector
-        return [make_projector(g, own.backend, own.dtype, memory_budget=np.inf) for g in own.geometry.subsets(n)]
+        kept: dict[int, list[Projector]] = own.__dict__.setdefault("_subsets", {})
+        if type(n) is not int or n not in kept:
+            parts = own.geometry.subsets(n)
+            kept.clear()  # one division at a time: a division takes as much memory as the projector
+            kept[n] = [make_projector(g, own.backend, own.dtype, memory_budget=np.inf) for g in parts]
+        return list(kept[n])
 
     def subset_models(self, n: int) -> list[AcquisitionModel]:
         """Return `n` models of interleaved views (same backend), in the order of `split`.
