@@ -7,7 +7,9 @@ from difflib import get_close_matches
 
 
 class PetreconError(Exception):
-    """Something the user can mend. The message is one line; the command prints it without a traceback."""
+    """Something the user can mend. The message is one line; the command prints it and exits with `exit_code`."""
+
+    exit_code = 2
 
 
 class CardError(PetreconError):
@@ -32,6 +34,14 @@ class BusyError(PetreconError):
 
 class RunFailed(PetreconError):
     """A notebook stopped with an error of its own."""
+
+    exit_code = 1
+
+
+class KernelError(PetreconError):
+    """No kernel can start on this machine, so that no notebook can run."""
+
+    exit_code = 3
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
