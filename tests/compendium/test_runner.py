@@ -188,9 +188,9 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     child.wait()
     assert _ends(kernel)
     assert _bytes(runs_dir("quick")) == before
-    assert [p.name for p in (project / ".cache" / "running").iterdir()] == ["quick__03_waits"]
+    assert [p.name for p in (project / "book" / "runs" / ".running" / "work").iterdir()] == ["quick__03_waits"]
     assert make(run, quiet=True)[0] is True
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert status(run).state == "fresh"
 
 
@@ -202,7 +202,7 @@ def test_ctrl_c_cleans_up_and_keeps_earlier_results(waiting, project: Path):
     assert child.returncode == 130
     assert "Traceback" not in told
     assert _ends(kernel)
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert _bytes(runs_dir("quick")) == before
 
 

@@ -199,6 +199,19 @@ CONSIDERATE = {
 }
 
 
+WORKERS = 2  # runs at a time, unless told otherwise
+
+
+def threads(workers: int = WORKERS) -> dict[str, str]:
+    """Return how many threads a run uses: its share of the cores, whether it runs beside others or alone.
+
+    So a run made alone rounds as one made among all. What the user has set counts.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = str(max(1, cores // workers))
+    return {name: os.environ.get(name, share) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+
+
 def _environment() -> dict[str, str]:
     """Return the environment of the kernel: no progress bars, pictures inline, this checkout's petrecon."""
     import petrecon
@@ -213,4 +226,5 @@ def _environment() -> dict[str, str]:
         "TQDM_DISABLE": "1",
         "PYTHONWARNINGS": "ignore:IProgress not found",  # what peft's and MONAI's imports say without ipywidgets
         **CONSIDERATE,
+        **threads(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -23,6 +24,7 @@ class Kernel:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
+        self.has_sockets = _takes_sockets(folder)
         self._environment = {**environment, "IPYTHONDIR": str(folder / "ipython")}
 
     def manager(self) -> type:
@@ -37,7 +39,7 @@ class Kernel:
         folder = self.folder
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=self._environment)
-        place = {"transport": "ipc", "ip": str(folder / "k"), "cache_ports": False} if _takes_sockets(folder) else {}
+        place = {"transport": "ipc", "ip": str(folder / "k"), "cache_ports": False} if self.has_sockets else {}
 
         class OwnKernelManager(AsyncKernelManager):
             kernel_spec = spec
@@ -56,7 +58,7 @@ class Kernel:
         log = self.folder / "stderr"
         said = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
         last = next((line.strip() for line in reversed(said) if line.strip()), " ".join(str(why).split()))
-        return KernelError(f"no kernel can start on this machine, so nothing was run ({last}): see `petrecon doctor`")
+        return KernelError(f"no kernel can start on this machine ({last}): say `petrecon doctor`")
 
 
 @contextmanager
@@ -73,6 +75,35 @@ def own_kernel(beside: Path, environment: Mapping[str, str]) -> Iterator[Kernel]
         yield Kernel(folder, environment)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def try_to_start(seconds: float = 60) -> str:
+    """Start a kernel and end it; return how it talks.
+
+    Raises
+    ------
+    KernelError
+        If it does not start, or does not answer in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="petrecon-") as place, own_kernel(Path(place), {}) as kernel:
+        try:
+            asyncio.run(_start_and_end(kernel.manager()(), seconds))
+        except (RuntimeError, OSError) as error:
+            raise kernel.failed(error) from None
+        return "over sockets of its own" if kernel.has_sockets else "over ports of this machine"
+
+
+async def _start_and_end(manager: Any, seconds: float) -> None:
+    try:
+        await manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=seconds)
+        finally:
+            client.stop_channels()
+    finally:
+        await manager.shutdown_kernel(now=True)
 
 
 def _takes_sockets(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from petrecon.errors import BusyError
-from petrecon.paths import cache_dir
+from petrecon.paths import working_dir
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def working_folder(name: str) -> Iterator[Path]:
 
     Folders left by runs that were killed, whose locks are free again, are removed first.
     """
-    base = cache_dir() / "running"
+    base = working_dir() / "work"
     base.mkdir(exist_ok=True)
     for left in base.iterdir():
         if left.name == name or not _is_held(left.name):
@@ -56,7 +56,7 @@ def working_folder(name: str) -> Iterator[Path]:
 
 
 def _locks() -> Path:
-    folder = cache_dir() / "locks"
+    folder = working_dir() / "locks"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from petrecon.compendium.execute import WORKERS, threads
 from petrecon.compendium.ledger import counts, write_ledger
 from petrecon.compendium.matrix import Entry, matrix
 from petrecon.compendium.receipts import read_receipt, status
-from petrecon.errors import RunFailed
+from petrecon.errors import KernelError, RunFailed
 
-WORKERS = 2
+_PATIENCE = 20.0  # seconds for a child that was asked to stop: its kernel gets five
 
 
 def reproduce(profile: str = "quick", only: str | None = None, workers: int = WORKERS) -> Path:
@@ -36,6 +37,8 @@ def reproduce(profile: str = "quick", only: str | None = None, workers: int = WO
     RunFailed
         At the end, when runs failed: those that do not need them, the ledger and the book are made all the
         same.
+    KernelError
+        If no kernel can start on this machine: no further one is tried.
     """
     from petrecon.compendium.book import build
 
@@ -80,7 +83,7 @@ def make_all(entries: list[Entry], workers: int = WORKERS) -> list[tuple[Entry, 
                 if running and (len(running) == workers or not any(_is_ready(e, entries, words) for e in waiting)):
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         words[running.pop(future).run.stem] = future.result()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, KernelError):
             _stop(children)
             raise
     return [(entry, words[entry.run.stem]) for entry in entries]
@@ -97,11 +100,12 @@ def _lacks(entry: Entry, entries: list[Entry], words: dict[str, str]) -> bool:
 def _make_one(entry: Entry, workers: int, children: list[subprocess.Popen[str]]) -> str:
     options = [part for name, value in entry.run.given().items() for part in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "petrecon.cli", "run", entry.run.notebook, *options, "--wait"]
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
+    environment = {**os.environ, **threads(workers)}
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     children.append(child)
     _, told = child.communicate()
+    if child.returncode == KernelError.exit_code:
+        raise KernelError(told.strip().splitlines()[-1].removeprefix("error: "))
     print(told.rstrip(), file=sys.stderr, flush=True)
     if child.returncode:
         return "failed"
@@ -110,18 +114,15 @@ def _make_one(entry: Entry, workers: int, children: list[subprocess.Popen[str]])
 
 
 def _stop(children: list[subprocess.Popen[str]]) -> None:
-    """Let children end (Ctrl-C in a terminal reached them too); ask, then make those that do not."""
-    for ask in (
-        lambda child: None,
-        lambda child: child.send_signal(signal.SIGINT),
-        subprocess.Popen.terminate,
-    ):
-        running = [child for child in children if child.poll() is None]
-        for child in running:
-            ask(child)
-        for child in running:
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=3)
+    """Ask children to stop (a terminal may have done so already), wait for them, and end those that do not."""
+    end = time.monotonic() + _PATIENCE
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=max(0.0, end - time.monotonic()))
+        child.kill()
 
 
 def _summary(outcome: list[tuple[Entry, str]], content: dict[str, Any]) -> str:
