@@ -45,9 +45,8 @@ def test_a_kernel_that_does_not_start(project: Path, monkeypatch):
         raise KernelError("no kernel can start on this machine (out of threads)")
 
     monkeypatch.setattr(kernels, "try_to_start", refuse)
-    assert "MISSING  kernel: no kernel can start on this machine (out of threads). Free memory" in "\n".join(
-        _lines(project)
-    )
+    told = "\n".join(_lines(project))
+    assert "MISSING  kernel: no kernel can start on this machine (out of threads). Free memory" in told
 
 
 def test_a_folder_that_cannot_be_written(project: Path, monkeypatch):

@@ -8,9 +8,7 @@ from petrecon.compendium.sources import find
 from petrecon.errors import InputError
 
 
-@pytest.mark.parametrize(
-    "word", ["01", "1", "001", "01_toy", "01_t", "toy", "to", "notebooks/01_toy.py", "01_toy.ipynb"]
-)
+@pytest.mark.parametrize("word", ["01", "1", "01_toy", "01_t", "toy", "to", "notebooks/01_toy.py", "01_toy.ipynb"])
 def test_a_notebook_is_found_by(project, word):
     assert find(word).name == "01_toy"
 

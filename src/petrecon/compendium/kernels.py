@@ -47,7 +47,7 @@ class Kernel:
             def __init__(self, **options: Any) -> None:
                 super().__init__(**{**options, **place, "connection_file": str(folder / "kernel.json")})
 
-            async def start_kernel(self, **options: Any) -> Any:
+            async def start_kernel(self, **options: Any) -> Any:  # type: ignore[override]
                 with (folder / "stderr").open("wb") as stderr:
                     return await super().start_kernel(**options, stderr=stderr)
 
