@@ -10,11 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from petrecon.compendium import kernels
+from petrecon.compendium import kernels, reproduce
 from petrecon.compendium.execute import threads
 from petrecon.compendium.kernels import own_kernel, try_to_start
 from petrecon.compendium.matrix import matrix
-from petrecon.compendium.reproduce import make_all
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan, runs_dir
 from petrecon.errors import KernelError, MissingError, ParameterError, RunFailed
@@ -82,17 +81,34 @@ def test_reproduce_stops_at_once_when_no_kernel_can_start(project: Path, monkeyp
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
     (project / "data" / "runs.yml").write_text("- {notebook: 01_toy, doses: [1, 2, 3, 4, 0.5]}\n", encoding="utf-8")
     with pytest.raises(KernelError, match="no room here"):
-        make_all(matrix("quick"))
+        reproduce.make_all(matrix("quick"))
     told = capfd.readouterr().err
     assert told.count("petrecon run 01_toy") == 2
     assert "no room here" not in told
+
+
+def test_what_runs_beside_is_stopped_when_no_kernel_can_start(project: Path, monkeypatch):
+    def refuse(self, entry, workers):
+        raise KernelError("no kernel can start on this machine")
+
+    stopped = []
+    monkeypatch.setattr(reproduce._Children, "make", refuse)
+    monkeypatch.setattr(reproduce._Children, "stop", stopped.append)
+    (project / "data" / "runs.yml").write_text("- {notebook: 01_toy}\n", encoding="utf-8")
+    with pytest.raises(KernelError):
+        reproduce.make_all(matrix("quick"))
+    assert len(stopped) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "hours", "told"),
     [
         ("import sys; sys.exit(0)", "1", "03_ends ended before its last cell: take sys.exit out of it"),
-        ("while True: pass", "0.0003", "03_ends stopped: it ran for more than 0.0003 h; say PETRECON_TIMEOUT=HOURS"),
+        (
+            "import time; end = time.monotonic() + 60\nwhile time.monotonic() < end: pass",
+            "0.0003",
+            "03_ends stopped: it ran for more than 0.0003 h; say PETRECON_TIMEOUT=HOURS",
+        ),
     ],
 )
 def test_a_notebook_that_ends_itself_or_never_is_one_line(project: Path, monkeypatch, code, hours, told):

@@ -45,6 +45,10 @@ def _make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
             "version_info = (3, 11, 2); sys.modules['ensurepip'] = None",
             "error: this Python makes no environments; on Debian or Ubuntu say apt install python3.11-venv",
         ),
+        (
+            "version_info = (3, 12, 3); sys.modules['ensurepip'] = sys",  # what a package manager may leave of it
+            "error: this Python makes no environments; on Debian or Ubuntu say apt install python3.12-venv",
+        ),
     ],
 )
 def test_a_python_that_will_not_do_is_one_line_before_anything_is_installed(tmp_path: Path, answer, told):
