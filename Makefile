@@ -47,7 +47,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON); say make PYTHON=python3.11 (3.11 to 3.13)" >&2; exit 1; }
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	@echo "installing the pinned packages into $(VENV) (once; about 2 GB, a few minutes) …"
+	@echo "installing the pinned packages into $(VENV) (once; 2 GB, 6 with a PyTorch for GPUs; some minutes) …"
 	@$(PIP) install --require-hashes --no-deps -r constraints.txt
 	@$(PIP) install $(TORCH)
 	@$(PIP) install --no-deps --no-build-isolation -e .

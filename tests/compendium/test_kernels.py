@@ -93,7 +93,7 @@ def test_what_runs_beside_is_stopped_when_no_kernel_can_start(project: Path, mon
 
     stopped = []
     monkeypatch.setattr(reproduce._Children, "make", refuse)
-    monkeypatch.setattr(reproduce._Children, "stop", stopped.append)
+    monkeypatch.setattr(reproduce._Children, "stop", lambda self: stopped.append(self))
     (project / "data" / "runs.yml").write_text("- {notebook: 01_toy}\n", encoding="utf-8")
     with pytest.raises(KernelError):
         reproduce.make_all(matrix("quick"))
