@@ -65,21 +65,13 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
     KernelError
         If no kernel can start.
     """
-    import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
     from zmq.error import ZMQBaseError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    limit = _Limit()
-    notebook = to_notebook(run.source)
-    own = declared(run.source)
-    for cell in notebook.cells:
-        cell.source = run.fill(cell.source)
-    notebook.cells.append(nbformat.v4.new_code_cell(_LAST_CELL, id="finish"))
-    draft = stem.with_name(stem.name + ".draft.ipynb")
-    nbformat.write(notebook, draft)
-    total = sum(cell.cell_type == "code" for cell in notebook.cells)
+    limit, own = _Limit(), declared(run.source)
+    draft, total = _draft(run, stem)
     started: list[int] = []
 
     def on_cell(cell: Any, cell_index: int) -> None:
@@ -115,6 +107,19 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
         raise RunFailed(f"{run.notebook} ended before its last cell: take sys.exit out of it")
     done.cells = [cell for cell in done.cells if cell.id != "finish"]
     return clean(done)
+
+
+def _draft(run: Run, stem: Path) -> tuple[Path, int]:
+    """Write the notebook that is to be executed, filled; return its path and its number of code cells."""
+    import nbformat
+
+    notebook = to_notebook(run.source)
+    for cell in notebook.cells:
+        cell.source = run.fill(cell.source)
+    notebook.cells.append(nbformat.v4.new_code_cell(_LAST_CELL, id="finish"))
+    draft = stem.with_name(stem.name + ".draft.ipynb")
+    nbformat.write(notebook, draft)
+    return draft, sum(cell.cell_type == "code" for cell in notebook.cells)
 
 
 class _Limit:
