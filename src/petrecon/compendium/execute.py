@@ -24,6 +24,17 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _FIRST_LINE = "import petrecon.compendium.results as _run; _run.watch(); del _run"
 _LAST_CELL = "from petrecon.compendium.results import finish as _finish\n_finish()"
 
+_ALWAYS: dict[str, Any] = {
+    "kernel_name": "python3",
+    "language": "python",
+    "progress_bar": False,
+    "autosave_cell_every": 0,
+    "coalesce_streams": True,
+    "start_timeout": START_SECONDS,
+    "iopub_timeout": START_SECONDS,
+    "extra_arguments": ["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
+}
+
 
 def to_notebook(source: Source) -> Any:
     """Return the source as a notebook: cells in order, fixed ids, no outputs, kernel `python3`."""
@@ -84,18 +95,11 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
                 draft,
                 None,
                 parameters={name: value for name, value in run.parameters.items() if name in own},
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
                 cwd=root(),
-                autosave_cell_every=0,
-                coalesce_streams=True,
-                start_timeout=START_SECONDS,
-                iopub_timeout=START_SECONDS,
                 timeout_func=lambda cell: limit.seconds_left(),
                 on_cell_execute=on_cell,
                 kernel_manager_class=kernel.manager(),
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
+                **_ALWAYS,
             )
         except PapermillExecutionError as error:
             raise _mendable(error.ename, error.evalue) or _failed(run, error) from None
