@@ -197,8 +197,11 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     child.wait()
     assert _ends(kernel)
     assert _bytes(runs_dir("quick")) == before
+    folders = [p.resolve() for p in (project / "book" / "runs" / ".running" / "work").glob("*/quick/kernel")]
+    assert len(folders) == 1
     assert [p.name for p in (project / "book" / "runs" / ".running" / "work").iterdir()] == ["quick__03_waits"]
     assert make(run, quiet=True)[0] is True
+    assert not folders[0].exists(), "wherever the killed kernel's sockets were"
     assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert status(run).state == "fresh"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from petrecon.errors import KernelError
 
+FOLDERS = "petrecon-"  # how the names of kernels' folders among the temporary files begin
 START_SECONDS = 600  # a busy machine may need minutes to import IPython
 _LONGEST = 100  # bytes of a socket's path: systems allow 104 or 108
 
@@ -70,11 +71,21 @@ def own_kernel(beside: Path, environment: Mapping[str, str]) -> Iterator[Kernel]
     folder = beside / "kernel"
     folder.mkdir(mode=0o700)
     if not _takes_sockets(folder):
-        folder = Path(tempfile.mkdtemp(prefix="petrecon-"))
+        folder.rmdir()
+        place, folder = folder, Path(tempfile.mkdtemp(prefix=FOLDERS))
+        place.symlink_to(folder)  # so that the next run finds what a killed one left there
     try:
         yield Kernel(folder, environment)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove the working folder of a run that was killed, and its kernel's folder among the temporary files."""
+    for link in folder.glob("*/kernel"):
+        if link.is_symlink() and link.readlink().name.startswith(FOLDERS):
+            shutil.rmtree(link.readlink(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def try_to_start(seconds: float = 60) -> str:
@@ -85,7 +96,7 @@ def try_to_start(seconds: float = 60) -> str:
     KernelError
         If it does not start, or does not answer in time.
     """
-    with tempfile.TemporaryDirectory(prefix="petrecon-") as place, own_kernel(Path(place), {}) as kernel:
+    with tempfile.TemporaryDirectory(prefix=FOLDERS) as place, own_kernel(Path(place), {}) as kernel:
         try:
             asyncio.run(_start_and_end(kernel.manager()(), seconds))
         except (RuntimeError, OSError) as error:

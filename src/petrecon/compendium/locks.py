@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from petrecon.compendium.kernels import remove_left
 from petrecon.errors import BusyError
 from petrecon.paths import working_dir
 
@@ -46,7 +47,7 @@ def working_folder(name: str) -> Iterator[Path]:
     base.mkdir(exist_ok=True)
     for left in base.iterdir():
         if left.name == name or not _is_held(left.name):
-            shutil.rmtree(left, ignore_errors=True)
+            remove_left(left)
     folder = base / name
     folder.mkdir()
     try:
