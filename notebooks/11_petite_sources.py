@@ -9,7 +9,6 @@
 
 # %% tags=["parameters"]
 dose: float = 0.05
-seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]

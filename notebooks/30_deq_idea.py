@@ -12,7 +12,6 @@
 # A problem inside a problem: *bilevel*. Gradient descent on the outer one needs $\mathrm d\hat x/\mathrm d\theta$, the change of a minimiser with its parameters.
 
 # %% tags=["parameters"]
-seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]

@@ -23,30 +23,72 @@ def _pip_requirements() -> dict[str, str]:
     return {_name(r): r for r in [*project["dependencies"], *extras["book"], *extras["dev"]]}
 
 
-def test_conda_environment_lists_the_same_packages_as_pip():
+def _pins() -> dict[str, str]:
+    """Return the version of every package in constraints.txt."""
+    text = (ROOT / "constraints.txt").read_text()
+    return {_name(name): pin for name, pin in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", text, re.MULTILINE)}
+
+
+def test_conda_and_pip_have_the_same_direct_requirements_at_the_same_versions():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     conda = [d for d in listed if isinstance(d, str)]
     pip = next(d["pip"] for d in listed if isinstance(d, dict))
-    found = {_name(d) for d in [*conda, *pip]} - {"python", "pip", "-e", "parallelproj"}
-    found = {"torch" if name == "pytorch" else name for name in found}
-    assert found == set(_pip_requirements())
-    assert "parallelproj>=2" in conda
+    assert conda == ["python=3.12", "pip", "parallelproj>=2", "pytorch==2.13.0"]
+    assert pip[-1] == "-e ."
+    assert {_name(d): d.split("==")[1] for d in pip[:-1]} == {name: _pins()[name] for name in _direct() - {"torch"}}
 
 
-def test_conda_and_pip_pin_the_same_versions():
-    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    every = [d for d in listed if isinstance(d, str)] + next(d["pip"] for d in listed if isinstance(d, dict))
-    pins = {_name(d).replace("pytorch", "torch"): d.split("==")[1] for d in every if "==" in d}
-    ours = {name: r.split("==")[1] for name, r in _pip_requirements().items() if "==" in r}
-    assert pins == ours
+def _direct() -> set[str]:
+    return set(_pip_requirements())
 
 
-def test_constraints_pin_every_direct_requirement():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = {_name(line): line for line in lines if line and not line.startswith("#")}
-    assert all("==" in line for line in pins.values())
-    assert set(_pip_requirements()) <= set(pins)
-    assert pins["torch"] == "torch==2.13.0"
+def test_constraints_pin_every_direct_requirement_by_its_hashes():
+    """PyTorch alone is left out: any build of its version will do."""
+    assert _direct() - set(_pins()) == {"torch"}
+    assert _pip_requirements()["torch"] == "torch==2.13.0"
+    text = (ROOT / "constraints.txt").read_text()
+    for entry in re.split(r"\n(?=[a-z0-9])", text)[1:]:
+        assert re.search(r"\n    --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
+
+
+def test_no_pin_needs_a_newer_python_than_the_oldest_promised():
+    """What is installed is what is pinned: its own word on the Pythons it takes must admit 3.11.0."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.specifiers import SpecifierSet
+
+    refused = []
+    for name, pin in _pins().items():
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue
+        if found.version == pin and "3.11.0" not in SpecifierSet(found.metadata["Requires-Python"] or ""):
+            refused.append(f"{name} {pin}: {found.metadata['Requires-Python']}")
+    assert not refused
+
+
+def test_committed_files_name_no_host_of_a_package_index():
+    for name in ("constraints.txt", "environment.yml", "pyproject.toml", "Makefile", ".ci/run"):
+        assert not re.search(r"https?://|--index|find-links", (ROOT / name).read_text()), name
+
+
+def test_actions_are_pinned_by_commit():
+    used = re.findall(r"uses: *(\S+)", (ROOT / ".github" / "workflows" / "book.yml").read_text())
+    assert used
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_a_notebook_uses_every_parameter_that_it_offers(path):
+    """An option that changes nothing is a promise not kept; `profile` alone is every notebook's."""
+    from petrecon.compendium.parameters import declared
+    from petrecon.compendium.sources import Source
+
+    source = Source(path)
+    names = (node for node in ast.walk(ast.parse(source.text)) if isinstance(node, ast.Name))
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    assert set(declared(source)) - {"profile"} <= used
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))

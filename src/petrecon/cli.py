@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from petrecon.errors import InputError, ParameterError, PetreconError, RunFailed, did_you_mean
+from petrecon.errors import InputError, ParameterError, PetreconError, did_you_mean
+from petrecon.stopping import stopping
 
 PROFILES = click.Choice(["quick", "laptop", "paper"])
 
 
 class _Commands(click.Group):
-    """Commands whose errors are one line: a user's mistake exits 2, a notebook that fails exits 1."""
+    """Commands whose errors are one line: a user's mistake exits 2, a notebook that fails 1, no kernel at all 3."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:  # the help is shown
@@ -33,12 +35,13 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopping():
+                return super().invoke(ctx)
         except click.UsageError as error:
             _say(ctx, error)
         except PetreconError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(1 if isinstance(error, RunFailed) else 2)
+            ctx.exit(error.exit_code)
         except OSError as error:
             from petrecon.compendium.disk import cure_of
 
@@ -46,9 +49,9 @@ class _Commands(click.Group):
                 raise
             click.echo(f"error: {cure}", err=True)
             ctx.exit(2)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo("stopped; finished runs are kept", err=True)
-            ctx.exit(130)
+            ctx.exit(128 + getattr(error, "signal", signal.SIGINT))
 
 
 def _say(ctx: click.Context, error: click.UsageError) -> NoReturn:
@@ -176,7 +179,7 @@ def verify(profile: str | None) -> None:
 @main.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a pair is out of date.")
 def pairs(check: bool) -> None:
-    """Write notebooks/*.ipynb from notebooks/*.py (for Colab and Binder; they hold no outputs)."""
+    """Write notebooks/*.ipynb from notebooks/*.py (for Jupyter and papermill; they hold no outputs)."""
     from petrecon.compendium.pairs import sync_pairs
 
     behind = sync_pairs(check)

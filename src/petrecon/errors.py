@@ -7,7 +7,9 @@ from difflib import get_close_matches
 
 
 class PetreconError(Exception):
-    """Something the user can mend. The message is one line; the command and Jupyter print it without a traceback."""
+    """Something the user can mend, in one line: Jupyter shows just that, the command too and exits with `exit_code`."""
+
+    exit_code = 2
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows instead of a traceback."""
@@ -36,6 +38,14 @@ class BusyError(PetreconError):
 
 class RunFailed(PetreconError):
     """A notebook stopped with an error of its own."""
+
+    exit_code = 1
+
+
+class KernelError(PetreconError):
+    """No kernel can start on this machine, so that no notebook can run."""
+
+    exit_code = 3
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

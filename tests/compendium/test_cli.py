@@ -32,6 +32,7 @@ def petrecon():
         ),
         (["run", "01", "--dose", "nan"], "error: dose must be finite, got nan"),
         (["run", "01", "--dose"], "error: --dose needs a value"),
+        (["run", "01", "--seed", "1e300"], ", got 100000000000… (301 digits)"),
         (["run", "01", "--dose", "1", "--dose", "2"], "error: --dose is given twice"),
         (["run", "01_tooy"], "error: there is no notebook '01_tooy'. Did you mean '01_toy'?"),
         (["run"], "error: name one notebook to run: got none"),
@@ -60,7 +61,7 @@ def test_a_mistake_is_one_line_and_starts_nothing(petrecon, project: Path, monke
     assert message in result.stderr
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
-    assert not (project / "book" / "runs").exists()
+    assert not (project / "book" / "runs" / "quick").exists()
 
 
 def test_run_list_verify_compare(petrecon, made: Path):
@@ -146,6 +147,8 @@ def test_the_overview_keeps_its_lines(petrecon):
             "card x, field y: wrong",
         ),
         ("raise OSError(28, 'No space left on device', 'a.npz')", 2, "cannot write a.npz: the disk is full"),
+        ("raise OSError(27, 'File too large', 'a.npz')", 2, "cannot write a.npz: a file grew past the size"),
+        ("raise OSError(24, 'Too many open files', 'a.npz')", 2, "cannot write a.npz: too many files are open"),
         ("import os; os.kill(os.getpid(), 9)", 1, "05_ends stopped: the kernel died, perhaps out of memory"),
     ],
 )

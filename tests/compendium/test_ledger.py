@@ -53,6 +53,17 @@ def test_verdicts_from_the_numbers_of_a_run(made: Path):
     assert counts(ledger("quick")) == {"holds": 2, "fails": 1, "undecided": 1, "not run yet": 3}
 
 
+def test_a_word_under_the_key_of_a_rule_leaves_the_other_claims(made: Path):
+    path = made / "book" / "runs" / "quick" / "01_toy__biograph-mmr__dose1.numbers.json"
+    numbers = json.loads(path.read_text(encoding="utf-8"))
+    numbers["word"] = {**numbers["psnr"], "value": "much"}
+    path.write_text(json.dumps(numbers), encoding="utf-8")
+    _write(made, {"computed": "{notebook: 01_toy, key: word}"}, {})
+    first, second = (row["yours"] for row in ledger("quick")["claims"])
+    assert (first["verdict"], second["verdict"]) == ("not run yet", "holds")
+    assert "recorded a word under 'word', and a rule needs a number" in first["note"]
+
+
 def test_changing_one_expectation_changes_one_verdict(made: Path):
     _write(made, {}, {}, {})
     before = [row["yours"]["verdict"] for row in ledger()["claims"]]

@@ -28,14 +28,15 @@ seed: int = 0
 
 # %%
 import os
+import threading
 
 from petrecon.compendium.results import record
 
 record("seed", seed)
 if "TOY_PIPE" in os.environ:
     with open(os.environ["TOY_PIPE"], "w") as pipe:
-        pipe.write(str(os.getpid()))
-    open(os.environ["TOY_PIPE"]).read()
+        pipe.write(f"{os.getpid()}\\n")
+    threading.Event().wait()
 """
 
 
@@ -75,7 +76,7 @@ def test_a_notebook_that_fails_leaves_earlier_results(made: Path, capsys):
     assert "\x1b" not in str(caught.value)
     assert "failed" in capsys.readouterr().err
     assert _bytes(runs_dir("quick")) == before
-    assert list((made / ".cache" / "running").iterdir()) == []
+    assert list((made / "book" / "runs" / ".running" / "work").iterdir()) == []
 
 
 @pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")])
@@ -165,6 +166,14 @@ def waiting(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     child.communicate()
 
 
+def _two_numbers(pipe: Path) -> set[int]:
+    """Return the two numbers written to a pipe by two processes, one after the other or at once."""
+    found: set[int] = set()
+    while len(found) < 2:
+        found |= {int(word) for word in pipe.read_text().split()}
+    return found
+
+
 def _ends(pid: int, seconds: float = 10) -> bool:
     """Tell whether a process, not necessarily a child, ends in time."""
     try:
@@ -188,22 +197,57 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     child.wait()
     assert _ends(kernel)
     assert _bytes(runs_dir("quick")) == before
-    assert [p.name for p in (project / ".cache" / "running").iterdir()] == ["quick__03_waits"]
+    folders = [p.resolve() for p in (project / "book" / "runs" / ".running" / "work").glob("*/quick/kernel")]
+    assert len(folders) == 1
+    assert [p.name for p in (project / "book" / "runs" / ".running" / "work").iterdir()] == ["quick__03_waits"]
     assert make(run, quiet=True)[0] is True
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert not folders[0].exists(), "wherever the killed kernel's sockets were"
+    assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert status(run).state == "fresh"
 
 
-def test_ctrl_c_cleans_up_and_keeps_earlier_results(waiting, project: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_stop_it_cleans_up_and_keeps_earlier_results(waiting, project: Path, number):
+    """Ctrl-C, a scheduler and a terminal that closes: the kernel ends, and the exit code names the signal."""
     child, kernel = waiting
     before = _bytes(runs_dir("quick"))
-    child.send_signal(signal.SIGINT)
-    _, told = child.communicate(timeout=20)
-    assert child.returncode == 130
+    child.send_signal(number)
+    _, told = child.communicate(timeout=30)
+    assert child.returncode == 128 + number
+    assert "stopped; finished runs are kept" in told
     assert "Traceback" not in told
     assert _ends(kernel)
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert _bytes(runs_dir("quick")) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_reproduce_asked_to_stop_leaves_no_child(made: Path, tmp_path: Path, number):
+    """Two runs are in the middle; a scheduler tells their parent alone to stop."""
+    (made / "notebooks" / "03_waits.py").write_text(BLOCKS, encoding="utf-8")
+    (made / "data" / "runs.yml").write_text(
+        "- {notebook: 03_waits}\n- {notebook: 03_waits, parameters: {seed: 1}}\n", encoding="utf-8"
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "petrecon.cli", "reproduce"],
+        env={**os.environ, "TOY_PIPE": str(pipe)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: [signal.signal(signum, signal.SIG_DFL) for signum in (signal.SIGINT, signal.SIGHUP)],
+    )
+    try:
+        kernels = _two_numbers(pipe)
+        parent.send_signal(number)
+        _, told = parent.communicate(timeout=60)
+    finally:
+        parent.kill()
+    assert parent.returncode == 128 + number
+    assert told.splitlines()[-1] == "stopped; finished runs are kept"
+    assert "Traceback" not in told
+    assert all(_ends(kernel) for kernel in kernels)
+    assert list((made / "book" / "runs" / ".running" / "work").iterdir()) == []
 
 
 def test_files_of_data_that_a_notebook_opens_are_inputs(project: Path):

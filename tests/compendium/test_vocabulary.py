@@ -54,7 +54,7 @@ def test_text_becomes_the_declared_type(project, name, value, expected):
         ("seed", "1.5", "seed takes a whole number, got '1.5'"),
         ("seed", "-1", "[0, 9223372036854775808), got -1"),
         ("seed", str(2**63), "[0, 9223372036854775808), got 9223372036854775808"),
-        ("seed", "9" * 400, f"got {'9' * 400}"),
+        ("seed", "9" * 400, "got 999999999999… (400 digits)"),
         ("seed", "9" * 5000, "seed must be finite"),
         ("dose", 10**400, "dose takes a number"),
         ("scanner", "hrt", "Did you mean 'hrrt'?"),

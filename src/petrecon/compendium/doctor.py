@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from petrecon.errors import PetreconError
+from petrecon.errors import KernelError, PetreconError
 from petrecon.paths import book_dir, cache_dir, data_dir, root
 
 NEEDED_GB = 2.0
-_EXACT = {"torch"}
-_INSTALL = "python -m pip install -c constraints.txt"
+_INSTALL = "python -m pip install --no-deps -r constraints.txt"
 
 
 @dataclass(frozen=True)
@@ -60,49 +59,58 @@ def _home() -> Check:
 
 
 def _packages() -> list[Check]:
-    """Compare what is installed with `constraints.txt`."""
-    path = root() / "constraints.txt"
-    if not path.is_file():
-        return [
-            Check(
-                "packages",
-                False,
-                "constraints.txt is missing",
-                "Restore it from the repository",
-                required=False,
-            )
-        ]
-    found = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;#]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    """Compare what is installed with `constraints.txt`, and PyTorch with what petrecon asks for."""
+    if not (root() / "constraints.txt").is_file():
+        cure = "Restore it from the repository"
+        return [Check("packages", False, "constraints.txt is missing", cure, required=False)]
+    found = _pins()
     checks, differ = [], []
-    for name, wanted in found:
+    for name, wanted in found.items():
+        cure = f"python -m pip install {name}=={wanted}" if name == "torch" else _INSTALL
         try:
             here = version(name)
         except PackageNotFoundError:
-            required = name.lower() in _required()
-            checks.append(Check(name, False, "not installed", f"{_INSTALL} {name}=={wanted}", required))
+            checks.append(Check(name, False, "not installed", cure, name.lower() in _required()))
             continue
         if here.split("+")[0] == wanted.split("+")[0]:
             continue
-        if name in _EXACT:
-            checks.append(Check(name, False, f"{here}, tested with {wanted}", f"{_INSTALL} {name}=={wanted}"))
+        if name == "torch":
+            checks.append(Check(name, False, f"{here}, tested with {wanted}", cure))
         else:
             differ.append(f"{name} {here} (tested {wanted})")
     if differ:
         told = f"{len(differ)} differ from the tested versions: {', '.join(differ[:6])}"
-        checks.append(Check("versions", False, told, f"To have the tested ones: {_INSTALL} -e .", required=False))
+        checks.append(Check("versions", False, told, f"To have the tested ones: {_INSTALL}", required=False))
     good = len(found) - len(differ) - len(checks) + bool(differ)
     return [Check("packages", True, f"{good} of {len(found)} at the tested version"), *checks]
 
 
+def _pins() -> dict[str, str]:
+    """Return the tested version of every package that this Python and system should have."""
+    from packaging.markers import Marker
+
+    text = (root() / "constraints.txt").read_text(encoding="utf-8")
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;#]+)(?: *; *([^\\\n]+))?", text, re.MULTILINE)
+    pins = {name: wanted for name, wanted, marker in lines if not marker or Marker(marker).evaluate()}
+    torch = re.search(r"^torch==(\S+)", "\n".join(_declared()), re.MULTILINE)
+    return {**pins, "torch": torch[1]} if torch else pins
+
+
 def _required() -> set[str]:
     """Return the packages that petrecon itself declares, in lower case."""
+    return {
+        re.split(r"[ ;<>=!~\[(]", text)[0].lower() for text in _declared() if "extra ==" not in text or "book" in text
+    }
+
+
+def _declared() -> list[str]:
+    """Return what petrecon declares that it needs, as it was installed."""
     from importlib.metadata import requires
 
     try:
-        declared = requires("petrecon") or []
+        return requires("petrecon") or []
     except PackageNotFoundError:
-        return set()
-    return {re.split(r"[ ;<>=!~\[(]", text)[0].lower() for text in declared if "extra ==" not in text or "book" in text}
+        return []
 
 
 def _anatomy() -> list[Check]:
@@ -112,7 +120,7 @@ def _anatomy() -> list[Check]:
         try:
             checks.append(Check(f"anatomy in {name}", True, version(name)))
         except PackageNotFoundError:
-            checks.append(Check(f"anatomy in {name}", False, "not installed", f"{_INSTALL} {name}"))
+            checks.append(Check(f"anatomy in {name}", False, "not installed", _INSTALL))
     return checks
 
 
@@ -122,9 +130,9 @@ def _backends() -> list[Check]:
 
         found = available_backends()
         told = ", ".join(f"{name} {number}" for name, number in found.items())
-        checks = [Check("projectors", bool(found), told or "none", f"{_INSTALL} numba torch")]
+        checks = [Check("projectors", bool(found), told or "none", _INSTALL)]
     except ImportError as error:
-        return [Check("projectors", False, str(error), f"{_INSTALL} -e .")]
+        return [Check("projectors", False, str(error), "python -m pip install --no-deps -e .")]
     import torch
 
     if "parallelproj" not in found:
@@ -136,14 +144,17 @@ def _backends() -> list[Check]:
 
 
 def _kernel() -> Check:
+    """Start a kernel, as every run does."""
     missing = [name for name in ("ipykernel", "papermill", "jupytext") if importlib.util.find_spec(name) is None]
-    cure = f"{_INSTALL} {' '.join(missing)}"
-    return Check(
-        "kernel",
-        not missing,
-        "lacks " + ", ".join(missing) if missing else f"ipykernel of {sys.executable}",
-        cure,
-    )
+    if missing:
+        return Check("kernel", False, "lacks " + ", ".join(missing), _INSTALL)
+    from petrecon.compendium.kernels import try_to_start
+
+    try:
+        return Check("kernel", True, f"ipykernel of {sys.executable} starts, {try_to_start()}")
+    except KernelError as error:
+        cure = "Free memory, processes or open files; see that temporary files can be written"
+        return Check("kernel", False, str(error), cure)
 
 
 def _disk() -> list[Check]:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from petrecon import errors
-from petrecon.compendium.disk import error_in
+from petrecon.compendium.disk import cure_of, error_in
+from petrecon.compendium.kernels import START_SECONDS, own_kernel
 from petrecon.compendium.parameters import injected
 from petrecon.compendium.runs import Run
 from petrecon.compendium.sources import Source
-from petrecon.errors import PetreconError, RunFailed
+from petrecon.errors import ParameterError, PetreconError, RunFailed
 from petrecon.paths import root
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _FIRST_LINE = "import petrecon.compendium.results as _run; _run.watch(); del _run"
 _LAST_CELL = "from petrecon.compendium.results import finish as _finish\n_finish()"
+
+_ALWAYS: dict[str, Any] = {
+    "kernel_name": "python3",
+    "language": "python",
+    "progress_bar": False,
+    "autosave_cell_every": 0,
+    "coalesce_streams": True,
+    "start_timeout": START_SECONDS,
+    "iopub_timeout": START_SECONDS,
+    "extra_arguments": ["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
+}
 
 
 def to_notebook(source: Source) -> Any:
@@ -58,49 +71,95 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
     OSError
         If the disk is full or read-only.
     RunFailed
-        If a cell raises anything else, and the message ends with its traceback; or if the kernel dies.
+        If a cell raises anything else, and the message ends with its traceback; if the kernel dies; if the
+        notebook ends itself, or takes longer than `PETRECON_TIMEOUT` hours (12).
+    KernelError
+        If no kernel can start.
     """
-    import nbformat
     import papermill
-    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from zmq.error import ZMQBaseError
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    notebook = to_notebook(run.source)
-    for cell in notebook.cells:
-        cell.source = run.fill(cell.source)
-    notebook.cells.append(nbformat.v4.new_code_cell(_LAST_CELL, id="finish"))
-    draft = stem.with_name(stem.name + ".draft.ipynb")
-    nbformat.write(notebook, draft)
-    total = sum(cell.cell_type == "code" for cell in notebook.cells)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    limit = _Limit()
+    draft, total = _draft(run, stem)
     started: list[int] = []
 
     def on_cell(cell: Any, cell_index: int) -> None:
         started.append(cell_index)
         progress(min(len(started), total), total)
 
-    try:
-        done = papermill.execute_notebook(
-            draft,
-            None,
-            parameters=injected(run.source, run.parameters),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            cwd=root(),
-            autosave_cell_every=0,
-            coalesce_streams=True,
-            on_cell_execute=on_cell,
-            kernel_manager_class=_kernel_manager({"PETRECON_RUN": str(stem), **_environment()}),
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
-        )
-    except DeadKernelError:
-        why = "the kernel died, perhaps out of memory; run it again or choose a smaller profile"
-        raise RunFailed(f"{run.notebook} stopped: {why}") from None
-    except PapermillExecutionError as error:
-        raise _mendable(error.ename, error.evalue) or _failed(run, error) from None
+    with own_kernel(stem.parent, {"PETRECON_RUN": str(stem), **_environment()}) as kernel:
+        try:
+            done = papermill.execute_notebook(
+                draft,
+                None,
+                parameters=injected(run.source, run.parameters),
+                cwd=root(),
+                timeout_func=lambda cell: limit.seconds_left(),
+                on_cell_execute=on_cell,
+                kernel_manager_class=kernel.manager(),
+                **_ALWAYS,
+            )
+        except PapermillExecutionError as error:
+            raise _mendable(error.ename, error.evalue) or _failed(run, error) from None
+        except (RuntimeError, OSError, ZMQBaseError) as error:
+            if isinstance(error, OSError) and cure_of(error):
+                raise
+            raise (_stopped(run, error, limit) if started else kernel.failed(error)) from None
+    if done.cells[-1].execution_count is None:
+        raise RunFailed(f"{run.notebook} ended before its last cell: take sys.exit out of it")
     done.cells = [cell for cell in done.cells if cell.id != "finish"]
     return clean(done)
+
+
+def _draft(run: Run, stem: Path) -> tuple[Path, int]:
+    """Write the notebook that is to be executed, filled; return its path and its number of code cells."""
+    import nbformat
+
+    notebook = to_notebook(run.source)
+    for cell in notebook.cells:
+        cell.source = run.fill(cell.source)
+    notebook.cells.append(nbformat.v4.new_code_cell(_LAST_CELL, id="finish"))
+    draft = stem.with_name(stem.name + ".draft.ipynb")
+    nbformat.write(notebook, draft)
+    return draft, sum(cell.cell_type == "code" for cell in notebook.cells)
+
+
+class _Limit:
+    """How long a notebook may run in all: `PETRECON_TIMEOUT` hours, or as many as no notebook here needs."""
+
+    def __init__(self) -> None:
+        told = os.environ.get("PETRECON_TIMEOUT", "12")
+        try:
+            self.hours = float(told)
+        except ValueError:
+            self.hours = math.nan
+        if not 0 < self.hours < 10000:
+            raise ParameterError(f"PETRECON_TIMEOUT is a number of hours, such as 12; it is {told[:20]!r}")
+        self._end = time.monotonic() + 3600 * self.hours
+
+    def seconds_left(self) -> int:
+        """Return the seconds that are left, at least one."""
+        return max(1, math.ceil(self._end - time.monotonic()))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._end
+
+
+def _stopped(run: Run, error: Exception, limit: _Limit) -> Exception:
+    """Return the error of a kernel that ended, or was too slow, in the middle of a notebook."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    if isinstance(error, CellTimeoutError) and limit.is_over:
+        why = f"it ran for more than {limit.hours:g} h; say PETRECON_TIMEOUT=HOURS to allow more"
+    elif isinstance(error, DeadKernelError):
+        why = "the kernel died, perhaps out of memory; run it again or choose a smaller profile"
+    else:
+        return error
+    return RunFailed(f"{run.notebook} stopped: {why}")
 
 
 def _mendable(name: str, told: str) -> Exception | None:
@@ -149,6 +208,19 @@ CONSIDERATE = {
 }
 
 
+WORKERS = 2  # runs at a time, unless told otherwise
+
+
+def threads(workers: int = WORKERS) -> dict[str, str]:
+    """Return how many threads a run uses: its share of the cores, whether it runs beside others or alone.
+
+    So a run made alone rounds as one made among all. What the user has set counts.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = str(max(1, cores // workers))
+    return {name: os.environ.get(name, share) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+
+
 def _environment() -> dict[str, str]:
     """Return the environment of the kernel: no progress bars, pictures inline, this checkout's petrecon."""
     import petrecon
@@ -163,22 +235,5 @@ def _environment() -> dict[str, str]:
         "TQDM_DISABLE": "1",
         "PYTHONWARNINGS": "ignore:IProgress not found",  # what peft's and MONAI's imports say without ipywidgets
         **CONSIDERATE,
+        **threads(),
     }
-
-
-def _kernel_manager(environment: Mapping[str, str]) -> type:
-    """Return a kernel manager for this interpreter, whatever kernels are installed elsewhere."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    spec = KernelSpec(
-        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        display_name="Python 3",
-        language="python",
-        env=dict(environment),
-    )
-
-    class OwnKernelManager(AsyncKernelManager):
-        kernel_spec = spec
-
-    return OwnKernelManager

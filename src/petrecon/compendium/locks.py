@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from petrecon.compendium.kernels import remove_left
 from petrecon.errors import BusyError
-from petrecon.paths import cache_dir
+from petrecon.paths import working_dir
 
 
 @contextmanager
@@ -42,11 +43,11 @@ def working_folder(name: str) -> Iterator[Path]:
 
     Folders left by runs that were killed, whose locks are free again, are removed first.
     """
-    base = cache_dir() / "running"
+    base = working_dir() / "work"
     base.mkdir(exist_ok=True)
     for left in base.iterdir():
         if left.name == name or not _is_held(left.name):
-            shutil.rmtree(left, ignore_errors=True)
+            remove_left(left)
     folder = base / name
     folder.mkdir()
     try:
@@ -56,7 +57,7 @@ def working_folder(name: str) -> Iterator[Path]:
 
 
 def _locks() -> Path:
-    folder = cache_dir() / "locks"
+    folder = working_dir() / "locks"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from petrecon.compendium.execute import WORKERS, threads
 from petrecon.compendium.ledger import counts, write_ledger
 from petrecon.compendium.matrix import Entry, matrix
 from petrecon.compendium.receipts import read_receipt, status
-from petrecon.errors import RunFailed
+from petrecon.errors import KernelError, RunFailed
 
-WORKERS = 2
+_PATIENCE = 20.0  # seconds for a child that was asked to stop: its kernel gets five
 
 
 def reproduce(profile: str = "quick", only: str | None = None, workers: int = WORKERS) -> Path:
@@ -36,6 +37,8 @@ def reproduce(profile: str = "quick", only: str | None = None, workers: int = WO
     RunFailed
         At the end, when runs failed: those that do not need them, the ledger and the book are made all the
         same.
+    KernelError
+        If no kernel can start on this machine: no further one is tried.
     """
     from petrecon.compendium.book import build
 
@@ -61,7 +64,7 @@ def make_all(entries: list[Entry], workers: int = WORKERS) -> list[tuple[Entry, 
     """
     words: dict[str, str] = {}
     waiting, running = list(entries), dict[Future[str], Entry]()
-    children: list[subprocess.Popen[str]] = []
+    children = _Children()
     with ThreadPoolExecutor(workers) as pool:
         try:
             while waiting or running:
@@ -76,12 +79,12 @@ def make_all(entries: list[Entry], workers: int = WORKERS) -> list[tuple[Entry, 
                     else:
                         where = f"[{len(words) + len(running) + 1}/{len(entries)}]"
                         print(f"{where} {entry.run.command}", file=sys.stderr, flush=True)
-                        running[pool.submit(_make_one, entry, workers, children)] = entry
+                        running[pool.submit(children.make, entry, workers)] = entry
                 if running and (len(running) == workers or not any(_is_ready(e, entries, words) for e in waiting)):
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         words[running.pop(future).run.stem] = future.result()
-        except KeyboardInterrupt:
-            _stop(children)
+        except (KeyboardInterrupt, KernelError):
+            children.stop()
             raise
     return [(entry, words[entry.run.stem]) for entry in entries]
 
@@ -94,34 +97,42 @@ def _lacks(entry: Entry, entries: list[Entry], words: dict[str, str]) -> bool:
     return any(words.get(e.run.stem) in ("failed", "skipped") for e in entries if e.run.notebook in entry.needs)
 
 
-def _make_one(entry: Entry, workers: int, children: list[subprocess.Popen[str]]) -> str:
-    options = [part for name, value in entry.run.given().items() for part in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "petrecon.cli", "run", entry.run.notebook, *options, "--wait"]
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
-    children.append(child)
-    _, told = child.communicate()
-    print(told.rstrip(), file=sys.stderr, flush=True)
-    if child.returncode:
-        return "failed"
-    receipt = read_receipt(entry.run.path("receipt"))
-    return f"{receipt['duration_s']:g} s" if receipt else "failed"
+class _Children:
+    """The processes that make runs."""
 
+    def __init__(self) -> None:
+        self._all: list[subprocess.Popen[str]] = []
+        self._stopped = False
 
-def _stop(children: list[subprocess.Popen[str]]) -> None:
-    """Let children end (Ctrl-C in a terminal reached them too); ask, then make those that do not."""
-    for ask in (
-        lambda child: None,
-        lambda child: child.send_signal(signal.SIGINT),
-        subprocess.Popen.terminate,
-    ):
-        running = [child for child in children if child.poll() is None]
-        for child in running:
-            ask(child)
-        for child in running:
+    def make(self, entry: Entry, workers: int) -> str:
+        """Make one run in a process of its own, and say what became of it."""
+        options = [part for name, value in entry.run.given().items() for part in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "petrecon.cli", "run", entry.run.notebook, *options, "--wait"]
+        environment = {**os.environ, **threads(workers)}
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+        self._all.append(child)
+        _, told = child.communicate()
+        if self._stopped:
+            return "failed"
+        if child.returncode == KernelError.exit_code:
+            raise KernelError(told.strip().splitlines()[-1].removeprefix("error: "))
+        print(told.rstrip(), file=sys.stderr, flush=True)
+        if child.returncode:
+            return "failed"
+        receipt = read_receipt(entry.run.path("receipt"))
+        return f"{receipt['duration_s']:g} s" if receipt else "failed"
+
+    def stop(self) -> None:
+        """Ask all to stop (a terminal may have done so already), wait for them, and end those that do not."""
+        self._stopped = True
+        end = time.monotonic() + _PATIENCE
+        for child in self._all:
+            if child.poll() is None:
+                child.terminate()
+        for child in self._all:
             with suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=3)
+                child.wait(timeout=max(0.0, end - time.monotonic()))
+            child.kill()
 
 
 def _summary(outcome: list[tuple[Entry, str]], content: dict[str, Any]) -> str:

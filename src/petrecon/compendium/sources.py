@@ -82,7 +82,7 @@ def sources() -> list[Source]:
 
 
 def find(word: str) -> Source:
-    """Return the notebook meant by `word`: its number as it is written, its name, or a unique beginning of it.
+    """Return the notebook meant by `word`: its number (3 is 03), its name, or a unique beginning of it.
 
     Raises
     ------
@@ -95,7 +95,8 @@ def find(word: str) -> Source:
     wanted = Path(word).stem if word.endswith((".py", ".ipynb")) else word
     if wanted in known:
         return known[wanted]
-    fits = [s for s in known.values() if s.number == wanted]
+    number = f"{int(wanted):02d}" if wanted.isdecimal() else wanted
+    fits = [s for s in known.values() if s.number == number]
     if not fits:
         fits = [s for s in known.values() if wanted and s.name.startswith(wanted)]
         fits = fits or [s for s in known.values() if wanted and s.name.split("_", 1)[-1].startswith(wanted)]
@@ -104,7 +105,6 @@ def find(word: str) -> Source:
     if fits:
         raise InputError(f"{word!r} fits several notebooks: {', '.join(s.name for s in fits)}")
     bare = {name.split("_", 1)[-1]: name for name in known}
-    numbered = [s.name for s in known.values() if wanted.isdecimal() and s.number == wanted.zfill(2)]
-    near = next(iter(numbered), None) or nearest(wanted, known) or bare.get(nearest(wanted, bare) or "")
+    near = nearest(wanted, known) or bare.get(nearest(wanted, bare) or "")
     hint = f" Did you mean {near!r}?" if near else did_you_mean(wanted, known)
     raise InputError(f"there is no notebook {word!r}.{hint}")

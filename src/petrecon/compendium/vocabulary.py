@@ -119,7 +119,8 @@ class Parameter:
         value = self.convert(value)
         if self.range is not None and isinstance(value, (int, float)) and value not in self.range:
             unit = f" {self.unit}" if self.unit else ""
-            got = f"{value:g}" if isinstance(value, float) else value
+            got = f"{value:g}" if isinstance(value, float) else str(value)
+            got = got if len(got) <= 30 else f"{got[:12]}… ({len(got)} digits)"
             raise ParameterError(f"{self.name} is {self.help} in {self.range.text}{unit}, got {got}")
         if not self.choices or (isinstance(self.choices, str) and not look_up):
             return value
