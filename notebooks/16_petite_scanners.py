@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
-from petrecon.ddip.report import told
+from petrecon.metrics import format_interval
 from petrecon.models.training import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
@@ -117,15 +117,12 @@ for network, name in printed.items():
     two = []
     for what in ("as it comes", "PETITE"):  # one sample per target: its sources share test heads
         two.append(np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist())
-    for key, values in zip(("away", "adapted"), two, strict=True):
-        record(
-            f"{key}/{network}",
-            samples=values,
-            unit="dB",
-            note="PSNR minus that of the network trained on the target; mean over sources, per target",
-        )
+    both = {"compares": ("a network from elsewhere", "the network trained there"), "unit": "dB"}
+    both["note"] = "PSNR minus that of the network trained on the target; mean over sources, per target"
+    away = record(f"away/{network}", samples=two[0], units="scanners", **both)
+    after = record(f"adapted/{network}", samples=two[1], units="scanners", **both)
     say(
-        f"{name}: {told(two[0], sign=True)} dB as it comes, **{told(two[1], sign=True)} dB** after PETITE, against the network that was trained on the target."
+        f"{name}: {format_interval(away, sign=True)} dB as it comes, **{format_interval(after, sign=True)} dB** after PETITE, against the network that was trained on the target."
     )
 for network, name in printed.items():
     chosen = {title.split(": ")[1]: values for title, values in maps.items() if title.startswith(name)}
@@ -155,17 +152,22 @@ for network, name in printed.items():
         lost["petite"].append(scores_on(adapted[network, target].network, base, source)["psnr"] - at_home)
     freed = remove(copy.deepcopy(adapted[network, others[0]].network))
     back = fingerprint(freed) == fingerprint(base.network)
-    record(f"removed_is_base/{network}", float(back), note="1: bit for bit")
+    record(f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit")
+    kept = {}
     for row, values in lost.items():
-        record(f"forgotten/{network}/{row}", samples=values, unit="dB", note="on the source scanner; targets")
-    less = np.subtract(lost["petite"], lost["full-ft"]).tolist()
-    record(f"forgets_less/{network}", samples=less, unit="dB", note="PETITE minus Full-FT; targets")
+        words = {"compares": (row, "the source network"), "unit": "dB", "note": "on the source scanner; targets"}
+        kept[row] = format_interval(
+            record(f"forgotten/{network}/{row}", samples=values, units="scanners", **words), sign=True
+        )
+    less = np.subtract(lost["petite"], lost["full-ft"])
+    words = {"compares": ("petite", "full-ft"), "unit": "dB", "note": "PETITE minus Full-FT; targets"}
+    record(f"forgets_less/{network}", samples=less, units="scanners", **words)
     again = "the base, bit for bit" if back else "not the base"
     rows.append(
         {
             "network": name,
-            "Full-FT": told(lost["full-ft"], sign=True),
-            "PETITE, left in": told(lost["petite"], sign=True),
+            "Full-FT": kept["full-ft"],
+            "PETITE, left in": kept["petite"],
             "PETITE, taken out": again,
         }
     )
@@ -200,7 +202,7 @@ for network, name in printed.items():
             psnr = mean_scores(score_volumes(as_loaded, test[target], base.scaling))["psnr"]
             same = float((as_loaded - adapted[network, target].predicted).abs().max())
             off_by = float((merged - as_loaded).abs().max())
-            record(f"adapter_kb/{network}/{target}", file.stat().st_size / 1e3, unit="kB")
+            record(f"adapter_kb/{network}/{target}", file.stat().st_size / 1e3, kind="exact", unit="kB")
             record(f"switch_s/{network}/{target}", switched, unit="s")
             record(f"merged_difference/{network}/{target}", off_by, note="largest difference of predictions in [0, 1]")
             rows.append(
@@ -242,9 +244,11 @@ for network, name in printed.items() if size["shared"] and source == "hrrt" else
     for title, base in (("each its own (paper)", each), ("one for both", shared)):
         no_ft = [scores_on(base.network, base, t)["psnr"] for t in others]
         gains = [mean_scores(tuned(base, "petite", t).scores)["psnr"] - n for t, n in zip(others, no_ft, strict=True)]
-        record(f"scale_gain/{network}/{title}", samples=gains, unit="dB", note="PETITE over No-FT; targets")
-        record(f"scale_psnr/{network}/{title}", samples=no_ft, unit="dB", note="No-FT; targets")
-        rows.append({"network": name, "scale": title, "No-FT": told(no_ft), "PETITE gains": told(gains, sign=True)})
+        both = {"compares": ("petite", "no-ft"), "unit": "dB", "note": "PETITE over No-FT; targets"}
+        gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", **both)
+        plain = record(f"scale_psnr/{network}/{title}", samples=no_ft, units="scanners", unit="dB", note="No-FT")
+        texts = {"No-FT": format_interval(plain), "PETITE gains": format_interval(gain, sign=True)}
+        rows.append({"network": name, "scale": title, **texts})
 if rows:
     table(
         pd.DataFrame(rows),
