@@ -193,9 +193,7 @@ show(
     caption=f"Noise in white matter after {fixed} MLEM iterations, over {len(every)} realisations, against dose.",
     alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {format_interval(slope)}.",
 )
-say(
-    f"Noise falls as dose to the power **{format_interval(slope)}**; Poisson statistics alone would give −0.5."
-)
+say(f"Noise falls as dose to the power **{format_interval(slope)}**; Poisson statistics alone would give −0.5.")
 
 # %% [markdown]
 # ## OSEM: the same, faster

@@ -168,7 +168,9 @@ for method in results:
     bias = jackknife(every, lambda pick, method=method: at_noise(method, level, pick), units="noise draws")
     found[method] = record(f"bias_at_equal_noise/{method}", interval=bias, unit="%")
 table(
-    pd.DataFrame({"method": m, "bias (%)": format_interval(found[m], 1)} for m in sorted(found, key=lambda m: found[m].value)),
+    pd.DataFrame(
+        {"method": m, "bias (%)": format_interval(found[m], 1)} for m in sorted(found, key=lambda m: found[m].value)
+    ),
     name="tab-equal-noise-@RUN@",
     caption=f"Bias in grey matter where the noise in white matter is {level:.0f} %.",
 )

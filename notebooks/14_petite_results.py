@@ -60,9 +60,11 @@ def compared(network: str, rows: dict[str, tuple[float, ...]]) -> pd.DataFrame:
     found, out = study[network], []
     for row, (share, *theirs) in rows.items():
         ours = {m.upper(): found.mean(m, row) for m in ("psnr", "ssim", "nrmse")}
-        both = {"units": UNITS, "compares": (row, "no-ft"), "unit": "dB"}
-        gained = row != "no-ft" and record(f"gain/{network}/{row}", samples=found.gain(row, "no-ft"), **both)
-        gain = format_interval(gained, sign=True) if gained else ""
+        gain = ""
+        if row != "no-ft":
+            several, both = found.gain(row, "no-ft"), (row, "no-ft")
+            gained = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
+            gain = format_interval(gained, sign=True)
         printed_gain = {"paper: %": share, "paper: gain": theirs[0] - rows["no-ft"][1]}
         theirs = printed_gain | dict(zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True))
         name = {"method": row_title(network, row), "%": found.value("per_cent", row)}
@@ -243,9 +245,7 @@ for network, name in printed.items():
         f"optimism/{network}", samples=flattered, units=UNITS, compares=both, unit="dB", note="mean over rows"
     )
     top = max(looks, key=lambda row: looks[row].mean())
-    say(
-        f"{name}: {format_interval(mean)} dB on average, {looks[top].mean():.2f} dB for {row_title(network, top)}."
-    )
+    say(f"{name}: {format_interval(mean)} dB on average, {looks[top].mean():.2f} dB for {row_title(network, top)}.")
 
 # %% [markdown]
 # ```{exercise} A cheap rival

@@ -117,10 +117,13 @@ for network, name in printed.items():
     two = []
     for what in ("as it comes", "PETITE"):  # one sample per target: its sources share test heads
         two.append(np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist())
-    both = {"compares": ("a network from elsewhere", "the network trained there"), "unit": "dB"}
-    both["note"] = "PSNR minus that of the network trained on the target; mean over sources, per target"
-    away = record(f"away/{network}", samples=two[0], units="scanners", **both)
-    after = record(f"adapted/{network}", samples=two[1], units="scanners", **both)
+    words = {
+        "unit": "dB",
+        "note": "PSNR minus that of the network trained on the target; mean over sources, per target",
+    }
+    home = "the network trained there"
+    away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
+    after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)
     say(
         f"{name}: {format_interval(away, sign=True)} dB as it comes, **{format_interval(after, sign=True)} dB** after PETITE, against the network that was trained on the target."
     )
@@ -155,13 +158,12 @@ for network, name in printed.items():
     record(f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit")
     kept = {}
     for row, values in lost.items():
-        words = {"compares": (row, "the source network"), "unit": "dB", "note": "on the source scanner; targets"}
-        kept[row] = format_interval(
-            record(f"forgotten/{network}/{row}", samples=values, units="scanners", **words), sign=True
-        )
-    less = np.subtract(lost["petite"], lost["full-ft"])
-    words = {"compares": ("petite", "full-ft"), "unit": "dB", "note": "PETITE minus Full-FT; targets"}
-    record(f"forgets_less/{network}", samples=less, units="scanners", **words)
+        words, both = {"unit": "dB", "note": "on the source scanner; targets"}, (row, "before")
+        change = record(f"forgotten/{network}/{row}", samples=values, units="scanners", compares=both, **words)
+        kept[row] = format_interval(change, sign=True)
+    less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
+    words = {"unit": "dB", "note": "PETITE minus Full-FT; targets"}
+    record(f"forgets_less/{network}", samples=less, units="scanners", compares=both, **words)
     again = "the base, bit for bit" if back else "not the base"
     rows.append(
         {
@@ -244,8 +246,8 @@ for network, name in printed.items() if size["shared"] and source == "hrrt" else
     for title, base in (("each its own (paper)", each), ("one for both", shared)):
         no_ft = [scores_on(base.network, base, t)["psnr"] for t in others]
         gains = [mean_scores(tuned(base, "petite", t).scores)["psnr"] - n for t, n in zip(others, no_ft, strict=True)]
-        both = {"compares": ("petite", "no-ft"), "unit": "dB", "note": "PETITE over No-FT; targets"}
-        gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", **both)
+        both, words = ("petite", "no-ft"), {"unit": "dB", "note": "PETITE over No-FT; targets"}
+        gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", compares=both, **words)
         plain = record(f"scale_psnr/{network}/{title}", samples=no_ft, units="scanners", unit="dB", note="No-FT")
         texts = {"No-FT": format_interval(plain), "PETITE gains": format_interval(gain, sign=True)}
         rows.append({"network": name, "scale": title, **texts})

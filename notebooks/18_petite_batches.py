@@ -128,8 +128,14 @@ show(
     caption="Full fine-tuning with either kind of statistics: gain over No-FT for every pair of scanners.",
     alt="Kept minus following, by pair: " + ", ".join(f"{d:+.2f} dB" for d in difference) + ".",
 )
-words = {"compares": ("statistics kept", "statistics follow"), "unit": "dB", "note": "full fine-tuning of CVT-GAN"}
-change = record("kept_over_following", samples=difference, units="scanner pairs", **words)
+change = record(
+    "kept_over_following",
+    samples=difference,
+    units="scanner pairs",
+    compares=("statistics kept", "statistics follow"),
+    unit="dB",
+    note="full fine-tuning of CVT-GAN",
+)
 say(
     f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True)} dB**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
 )
