@@ -67,20 +67,10 @@ record_backend(instrument(source, grid).projector)
 def tuned(base, row: str, target: str):
     """Return a source network tuned to a target scanner by one row of the study."""
     network = base.spec.architecture
-    words = {"steps": size["steps"][network], "volumes": size["volumes"], "crops": size["crops"], "seed": seed}
-    factor = factor_of(rates[network], row)
+    words = {"steps": size["steps"][network], "rank": size["rank"][network], "seed": seed, "progress": True}
+    words |= {"volumes": size["volumes"], "crops": size["crops"], "factor": factor_of(rates[network], row)}
     recipe = Recipe(full=True) if row == "full-ft" else variants(network)[row]  # statistics kept: 18_petite_batches
-    return tune(
-        base,
-        row,
-        recipe,
-        train[target],
-        test[target],
-        factor=factor,
-        rank=size["rank"][network],
-        progress=True,
-        **words,
-    )
+    return tune(base, row, recipe, train[target], test[target], **words)
 
 
 def scores_on(network, base, scanner: str) -> dict[str, float]:
@@ -117,10 +107,7 @@ for network, name in printed.items():
     two = []
     for what in ("as it comes", "PETITE"):  # one sample per target: its sources share test heads
         two.append(np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist())
-    words = {
-        "unit": "dB",
-        "note": "PSNR minus that of the network trained on the target; mean over sources, per target",
-    }
+    words = {"unit": "dB", "note": "PSNR minus that of the network trained on the target; mean over sources"}
     home = "the network trained there"
     away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
     after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)

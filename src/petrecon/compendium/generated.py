@@ -55,7 +55,7 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
 
 
 def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
-    statement = f"{escape(row['statement'])} [{_about(row['units'])}]"
+    statement = f"{escape(row['statement'])} *{_about(row['units'])}.*"
     statement += f" *{escape(row['note'])}*" if row["note"] else ""
     return [
         statement,
@@ -94,7 +94,7 @@ def _between(entry: dict[str, Any]) -> str:
 
 
 def _about(units: str) -> str:
-    return "exact" if units == EXACT else f"about {escape(units)}"
+    return "Exact" if units == EXACT else f"About {escape(units)}"
 
 
 def _artefact_lines() -> list[str]:
