@@ -214,7 +214,7 @@ apart = record(
     note=f"{passes} epochs of {n} subsets against {n * passes} iterations",
 )
 say(
-    f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{format_interval(apart)} %** of the image's norm, at "
+    f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{format_interval(apart, unit='%')}** of the image's norm, at "
     f"{n} times fewer projections."
 )
 

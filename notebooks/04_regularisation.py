@@ -169,10 +169,11 @@ for method in results:
     found[method] = record(f"bias_at_equal_noise/{method}", interval=bias, unit="%")
 table(
     pd.DataFrame(
-        {"method": m, "bias (%)": format_interval(found[m], 1)} for m in sorted(found, key=lambda m: found[m].value)
+        {"method": m, "bias (%)": format_interval(found[m], 1, over=False)}
+        for m in sorted(found, key=lambda m: found[m].value)
     ),
     name="tab-equal-noise-@RUN@",
-    caption=f"Bias in grey matter where the noise in white matter is {level:.0f} %.",
+    caption=f"Bias in grey matter where the noise in white matter is {level:.0f} %, with its interval over {len(every)} realisations.",
 )
 
 
@@ -189,7 +190,7 @@ apart = record(
     note=f"at {level:.0f} % noise",
 )
 say(
-    f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{format_interval(apart, 1)}** percentage points."
+    f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{format_interval(apart, 1, unit='percentage points')}**."
 )
 
 # %% tags=["hide-input"]

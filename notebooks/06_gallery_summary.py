@@ -129,7 +129,7 @@ found = record(
     note=f"{least}, dose 0.25 minus dose 1, mean over realisations",
 )
 say(
-    f"From a quarter of the dose to all of it, the error changes least on the {least}: it falls by **{format_interval(gains[least])}** percentage points over realisations. Over scanners: {format_interval(found)}."
+    f"From a quarter of the dose to all of it, the error changes least on the {least}: it falls by **{format_interval(gains[least], unit='percentage points')}** over realisations. Over scanners: {format_interval(found)}."
 )
 
 # %% [markdown]

@@ -165,7 +165,9 @@ for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to nois
         ahead = [a[metric] - b[metric] for a, b in zip(scores[network], scores["Gaussian"], strict=True)]
         both = (network, "Gaussian")
         gain = record(f"over_gaussian/{metric}/{network}", samples=ahead, units="scanners", compares=both, unit="dB")
-        say(f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True)} dB** (mean over scanners).")
+        say(
+            f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True, unit='dB')}** (mean over scanners)."
+        )
 
 # %% [markdown]
 # ## Away

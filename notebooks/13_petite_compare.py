@@ -148,10 +148,10 @@ gained = {}
 for row in ("full-ft", "petite"):
     several = np.subtract([one["psnr"] for one in scores[row]], [one["psnr"] for one in scores["no-ft"]])
     found = record(f"gain/{row}", samples=several, units="folds", compares=(row, "no-ft"), unit="dB")
-    gained[row] = format_interval(found, sign=True)
+    gained[row] = format_interval(found, sign=True, unit="dB")
 say(
     f"The raw short scan has {limits['short']['psnr']:.2f} dB; noise-free counts, given the long scan's own scale, would score {limits['ceiling']['psnr']:.2f} dB, because the long scan is noisy as well. "
-    f"Over No-FT, full fine-tuning gains **{gained['full-ft']} dB**, PETITE **{gained['petite']} dB**."
+    f"Over No-FT, full fine-tuning gains **{gained['full-ft']}**, PETITE **{gained['petite']}**."
 )
 
 # %% tags=["hide-input"]

@@ -208,7 +208,7 @@ for network, name in printed.items():
         titles = [row_title(network, row) for row in (first, second)]
         words_ = {"unit": "dB", "note": f"{titles[0]} minus {titles[1]}"}
         gap = record(f"{key}/{network}", samples=several, units=UNITS, compares=(first, second), **words_)
-        lines.append(f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True)} dB**")
+        lines.append(f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True, unit='dB')}**")
     say(f"{name}: " + "; ".join(lines) + ".")
 
 # %% [markdown]
@@ -225,7 +225,7 @@ for network, name in printed.items():
         words_ = {"unit": "dB", "note": f"{row_title(network, row)} over No-FT; gain and offset fitted"}
         ideal = record(key, samples=several, units=UNITS, compares=(row, "no-ft"), **words_)
         lines.append(
-            f"{row_title(network, row)} {format_interval(ideal, sign=True)} dB (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
+            f"{row_title(network, row)} {format_interval(ideal, sign=True, unit='dB')} (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
         )
     say(f"{name}, gained over No-FT: " + "; ".join(lines) + ".")
 
@@ -245,7 +245,9 @@ for network, name in printed.items():
         f"optimism/{network}", samples=flattered, units=UNITS, compares=both, unit="dB", note="mean over rows"
     )
     top = max(looks, key=lambda row: looks[row].mean())
-    say(f"{name}: {format_interval(mean)} dB on average, {looks[top].mean():.2f} dB for {row_title(network, top)}.")
+    say(
+        f"{name}: {format_interval(mean, unit='dB')} on average, {looks[top].mean():.2f} dB for {row_title(network, top)}."
+    )
 
 # %% [markdown]
 # ```{exercise} A cheap rival

@@ -112,7 +112,7 @@ for network, name in printed.items():
     away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
     after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)
     say(
-        f"{name}: {format_interval(away, sign=True)} dB as it comes, **{format_interval(after, sign=True)} dB** after PETITE, against the network that was trained on the target."
+        f"{name}: {format_interval(away, sign=True, unit='dB')} as it comes, **{format_interval(after, sign=True, unit='dB')}** after PETITE, against the network that was trained on the target."
     )
 for network, name in printed.items():
     chosen = {title.split(": ")[1]: values for title, values in maps.items() if title.startswith(name)}
@@ -147,7 +147,7 @@ for network, name in printed.items():
     for row, values in lost.items():
         words, both = {"unit": "dB", "note": "on the source scanner; targets"}, (row, "before")
         change = record(f"forgotten/{network}/{row}", samples=values, units="scanners", compares=both, **words)
-        kept[row] = format_interval(change, sign=True)
+        kept[row] = format_interval(change, sign=True, over=False)
     less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
     words = {"unit": "dB", "note": "PETITE minus Full-FT; targets"}
     record(f"forgets_less/{network}", samples=less, units="scanners", compares=both, **words)
@@ -236,7 +236,10 @@ for network, name in printed.items() if size["shared"] and source == "hrrt" else
         both, words = ("petite", "no-ft"), {"unit": "dB", "note": "PETITE over No-FT; targets"}
         gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", compares=both, **words)
         plain = record(f"scale_psnr/{network}/{title}", samples=no_ft, units="scanners", unit="dB", note="No-FT")
-        texts = {"No-FT": format_interval(plain), "PETITE gains": format_interval(gain, sign=True)}
+        texts = {
+            "No-FT": format_interval(plain, over=False),
+            "PETITE gains": format_interval(gain, sign=True, over=False),
+        }
         rows.append({"network": name, "scale": title, **texts})
 if rows:
     table(

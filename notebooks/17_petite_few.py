@@ -126,7 +126,7 @@ for network, name in printed.items():
         for n in numbers:
             found = gains(network, method, n, steps)
             gained = kept(f"gain/{network}/{method}/{n}", found, method, "no-ft", "over No-FT")
-            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(gained, sign=True)
+            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(gained, sign=True, over=False)
         rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -152,7 +152,7 @@ for network, name in printed.items():
         for n in numbers
     }
     say(
-        f"{name}: full fine-tuning minus PETITE is {format_interval(ahead[few], sign=True)} dB with {few} subject(s), {format_interval(ahead[many], sign=True)} dB with {many}."
+        f"{name}: full fine-tuning minus PETITE is {format_interval(ahead[few], sign=True, unit='dB')} with {few} subject(s), {format_interval(ahead[many], sign=True, unit='dB')} with {many}."
     )
 ceiling = mean_scores(bounds(test)["ceiling"])["psnr"]
 say(
@@ -180,7 +180,7 @@ for network, name in printed.items():
     longest = kept(f"full_over_petite_longest/{network}", longest, "full-ft", "petite", f"{lengths[-1]} steps")
     grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
     say(
-        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True)} dB."
+        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True, unit='dB')}."
     )
 
 # %% [markdown]

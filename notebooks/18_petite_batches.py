@@ -137,7 +137,7 @@ change = record(
     note="full fine-tuning of CVT-GAN",
 )
 say(
-    f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True)} dB**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
+    f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True, unit='dB')}**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
 )
 
 # %% [markdown]

@@ -62,7 +62,7 @@ for method, several in images.items():
     for metric, unit in (("psnr", "dB"), ("ssim", "")):
         samples = [s[metric] for s in scores]
         found = record(f"{metric}/{method}", samples=samples, units="noise draws", unit=unit)
-        row[metric.upper()] = format_interval(found, 2 if metric == "psnr" else 3)
+        row[metric.upper()] = format_interval(found, 2 if metric == "psnr" else 3, over=False)
     record(f"seconds/{method}", seconds[method], unit="s")
     row["s"] = seconds[method]
     rows.append(row)

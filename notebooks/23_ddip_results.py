@@ -54,7 +54,7 @@ for method in methods:
     for tracer, label in tracers.items():
         for metric, digits in (("psnr", 2), ("ssim", 3)):
             spread = interval(samples(metric, method, tracer), units=units)
-            row[f"{label} {metric.upper()}"] = format_interval(spread, digits)
+            row[f"{label} {metric.upper()}"] = format_interval(spread, digits, over=False)
     row["s"] = float(np.mean([numbers[key][f"seconds/{method}"]["value"] for key in runs]))
     rows.append(row)
 table(
@@ -112,7 +112,7 @@ def difference(key: str, first: str, second: str, tracer: str) -> None:
     gained = np.subtract(samples("psnr", first, tracer), samples("psnr", second, tracer)).tolist()
     words = {"unit": "dB", "note": f"{first} minus {second}, {tracer}"}
     found = record(key, samples=gained, units=units, compares=(first, second), **words)
-    say(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True)} dB**.")
+    say(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**.")
 
 
 difference("gain_out_of_distribution", "DDIP", "frozen prior", "amyloid-negative")

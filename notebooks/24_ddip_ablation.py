@@ -90,7 +90,7 @@ for name in variants:
     row = {"variant": name}
     for tracer, label in (("fdg", "FDG"), ("amyloid-negative", "amyloid")):
         found = record(f"variant/{name}/{tracer}", samples=scores[name, tracer], units="noise draws", unit="dB")
-        row[label] = format_interval(found)
+        row[label] = format_interval(found, over=False)
         if name != "DDIP":
             row[f"{label}: change"] = f"{np.mean(scores[name, tracer]) - np.mean(scores['DDIP', tracer]):+.2f}"
     rows.append(row)

@@ -86,7 +86,7 @@ for method in METHODS:
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         values = [s[metric] for s in scores[method][:-1]]
         found = record(f"fdg/{metric}/{method}", samples=values, units=units, unit="dB" if metric == "psnr" else "")
-        row[f"FDG {metric.upper()}"] = format_interval(found, digits)
+        row[f"FDG {metric.upper()}"] = format_interval(found, digits, over=False)
     row["florbetapir PSNR"] = scores[method][-1]["psnr"]
     record(f"florbetapir/psnr/{method}", row["florbetapir PSNR"], unit="dB")
     row["s"] = seconds[method]
@@ -101,7 +101,7 @@ table(
 # %% tags=["hide-input"]
 gained = [a["psnr"] - b["psnr"] for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)]
 change = record("gain_over_frozen", samples=gained, units=units, compares=("DDIP", "frozen prior"), unit="dB")
-say(f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True)} dB**.")
+say(f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**.")
 relative = "error (relative to the maximum)"
 shown = ["truth", "MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
 

@@ -99,7 +99,7 @@ for method in METHODS:
         recovered[method, tracer, kind] = found.value
         label = {"fdg": "FDG", "amyloid-negative": "amyloid"}[tracer]
         digits = 0 if kind == "MR only" else 2
-        row[f"{label}, {kind}"] = format_interval(found, digits)
+        row[f"{label}, {kind}"] = format_interval(found, digits, over=False)
     rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -119,7 +119,7 @@ for tracer in size["tracers"]:
         more = record(f"invented_over_{key}/{tracer}", samples=invented, compares=both, unit="%", **words)
         less = record(f"missed_over_{key}/{tracer}", samples=missed, compares=both, **words)
         say(
-            f"{tracer}, DDIP against {rival} (negative: DDIP is better): error of what it invents {format_interval(more, 1, sign=True)} %, of what it misses {format_interval(less, sign=True)} of the true contrast."
+            f"{tracer}, DDIP against {rival} (negative: DDIP is better): error of what it invents {format_interval(more, 1, sign=True, unit='%')}, of what it misses {format_interval(less, sign=True)} of the true contrast."
         )
 
 # %% tags=["hide-input"]

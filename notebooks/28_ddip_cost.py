@@ -135,7 +135,7 @@ equal_time = [
 ]
 better = record("hqs_gain_equal_time", samples=equal_time, units="noise draws", compares=both, unit="dB")
 say(
-    f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True)} dB better."
+    f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True, unit='dB')} better."
 )
 equal = costs[costs["method"] == "frozen prior"].iloc[-1]
 record("frozen_longest", float(equal["PSNR"]), unit="dB", note=f"{equal['steps']} steps, {equal['s']:.1f} s")

@@ -85,7 +85,7 @@ for key, label in {
     smallest = [min(each[label, p, t].value for t in extremes) for p in patients]
     note = "the smaller gain of two doses, mean over patients"
     found = record(key, samples=smallest, units="patients", compares=tuple(label.split(" over ")), unit="%", note=note)
-    say(f"{label}, the smaller gain of two doses: **{format_interval(found)} %**.")
+    say(f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**.")
 record(
     "iterations_max",
     max(float(n["iterations_max"]["value"]) for n in numbers.values()),
@@ -134,7 +134,7 @@ spread = record(
     note="each the mean over noise realisations",
 )
 say(
-    f"In the first and last three frames the gain is **{format_interval(spread)}** percentage points larger than in the others."
+    f"In the first and last three frames the gain is **{format_interval(spread, unit='percentage points')}** larger than in the others."
 )
 
 # %% [markdown]
@@ -179,7 +179,7 @@ for patient in patients:
     gained, both = -np.array(found["gain/DEQ-22"]["samples"]), ("DEQ-22", "DEQ-21")
     better = record(f"gain_22_over_21/{patient}", samples=gained, units="noise draws", compares=both, unit="%")
     say(
-        f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 lowers the error by {format_interval(better, sign=True)} %."
+        f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 lowers the error by {format_interval(better, sign=True, unit='%')}."
     )
 
 # %% [markdown]

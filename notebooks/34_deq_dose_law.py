@@ -130,7 +130,7 @@ table(
     formats=dict.fromkeys(patients, ".4g"),
 )
 say(
-    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2: they differ by {format_interval(apart, 0)} %. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
+    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2: they differ by {format_interval(apart, 0, unit='%')}. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
     "the shape, not the raw coefficients."
 )
 
@@ -234,11 +234,11 @@ show(
     name="fig-deq-regret",
     caption="Increase of the held-out error when hyperparameters are predicted by a power law, or kept from dose 1, instead of learned at that dose and patient.",
     alt="Regret against dose for two patients. Worst: "
-    + "; ".join(f"{k} {format_interval(v)} percent" for k, v in worst.items())
+    + "; ".join(f"{k} {format_interval(v, unit='percent')}" for k, v in worst.items())
     + ".",
 )
 say(
-    f"At the worst dose, predicting from the other five costs **{format_interval(worst['law from other doses'])} %** in error, the other patient's law {format_interval(worst['law of the other patient'])} %, and the values that were learned at dose 1 {format_interval(worst['learned at dose 1'])} %."
+    f"At the worst dose, predicting from the other five costs **{format_interval(worst['law from other doses'], unit='%')}** in error, the other patient's law {format_interval(worst['law of the other patient'], unit='%')}, and the values that were learned at dose 1 {format_interval(worst['learned at dose 1'], unit='%')}."
 )
 
 # %% [markdown]

@@ -108,7 +108,7 @@ worst = {m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m 
 say(
     "Largest bias of the binding potential over the four cases: "
     + ", ".join(f"{m} {v:.1f} %" for m, v in worst.items())
-    + f". DEQ-21, which has the lowest error of the image, minus DEQ-2: **{format_interval(change, 1, sign=True)}** percentage points of absolute bias."
+    + f". DEQ-21, which has the lowest error of the image, minus DEQ-2: **{format_interval(change, 1, sign=True, unit='percentage points')}** of absolute bias."
 )
 
 # %% tags=["hide-input"]

@@ -103,7 +103,10 @@ def test_a_real_effect_is_found():
         assert verdict(_claim(), moved).word == "holds"
 
 
-CLAIM = "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, units: heads, computed_by: {notebook: 01_toy, key: k}}"
+CLAIM = (
+    "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, units: heads, "
+    "computed_by: {notebook: 01_toy, key: k}}"
+)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_two_doses(made: Path):
     told = compare_runs(first.path("notebook"), second.path("notebook"))
     assert "dose: 1.0, 0.5" in told
     assert "scanner" not in told
-    assert "psnr: 21.92 → 21.75 dB, paired difference −0.167 [−0.438, 0.104]" in told
+    assert "psnr: 21.92 → 21.75 dB, paired difference −0.167 [−0.438, 0.105]" in told
     assert "picture: root mean square difference" in told
     picture = second.path("notebook").parent / f"{second.stem}.minus.picture.png"
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -76,7 +76,10 @@ def test_a_source_is_read_for_the_keys_it_will_record(tmp_path: Path):
     assert not {key for key in found if key.startswith("psnr")}
 
 
-CLAIM = "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, units: heads, computed_by: {notebook: 01_toy, key: psnr_gain}}"
+CLAIM = (
+    "- {id: deq/a, paper: deq, statement: s, rule: {kind: less, than: 1}, units: heads, "
+    "computed_by: {notebook: 01_toy, key: psnr_gain}}"
+)
 
 
 def test_a_comparison_that_is_neither_is_named(made: Path):

@@ -90,6 +90,14 @@ def _numbers(made: Path, **number) -> None:
     path.write_text(json.dumps({"psnr": number}), encoding="utf-8")
 
 
+def test_the_written_ledger_keeps_which_units_are_outermost(made: Path):
+    _write(made, {})
+    _numbers(made, value=3, interval=[2, 4], kind="range", units={"patients": 5, "doses": 6})
+    write_ledger("quick")
+    row = json.loads((made / "book" / "runs" / "ledger.json").read_text(encoding="utf-8"))["claims"][0]["yours"]
+    assert (list(row["units"]), row["verdict"]) == (["patients", "doses"], "holds")
+
+
 @pytest.mark.parametrize(
     ("number", "units", "said"),
     [

@@ -60,12 +60,12 @@ def test_the_page_prints_what_the_ledger_holds(stem):
 
 
 def test_nested_samples_are_written_outermost_first(stem):
-    units = {"donors": ["a", "b", "a", "b"], "noise draws": [0, 0, 1, 1]}
+    units = {"patients": ["a", "b", "a", "b"], "doses": [0, 0, 1, 1]}
     record("a", samples=[1.0, 10.0, 2.0, 20.0], units=units)
     entry = _read(stem, ".numbers.json")["a"]
     assert entry["samples"] == [1.0, 2.0, 10.0, 20.0]
     assert (entry["kind"], entry["interval"]) == ("range", [1.5, 15.0])
-    assert list(entry["units"].items()) == [("donors", 2), ("noise draws", 2)]
+    assert list(entry["units"].items()) == [("patients", 2), ("doses", 2)], "not alphabetical: outermost first"
 
 
 def test_one_sample_is_marked_not_refused(stem):

@@ -31,7 +31,7 @@ def test_the_interval_of_few_units_holds_their_mean_in_about_95_of_100_cases(n, 
 
 
 def test_noise_draws_of_a_few_donors_are_not_counted_as_independent():
-    """Six donors that differ, ten draws each that hardly do: sixty independent samples would give a third of the width."""
+    """Six donors that differ, ten draws each that hardly do: sixty samples would give a third of the width."""
     rng = np.random.default_rng(0)
     x = (rng.normal(0, 1, (6, 1)) + rng.normal(0, 0.01, (6, 10))).ravel()
     nested = interval(x, units={"donors": np.repeat(range(6), 10).tolist(), "noise draws": [*range(10)] * 6})
@@ -151,6 +151,13 @@ def test_what_is_no_interval_is_refused_in_one_line(call, message):
         call()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_unit_stands_beside_the_number_not_behind_the_brackets():
+    few, law = Interval(3, 2, 4, "range", {"heads": 2}), Interval(16, -21, 53, "jackknife", {"doses": 6})
+    assert format_interval(few, 1, unit="dB") == "3.0 dB (range 2.0 to 4.0 of 2 heads)"
+    assert format_interval(few, 1, over=False) == "3.0 (range 2.0 to 4.0)"
+    assert format_interval(law, 0, unit="%") == "16 [−21, 53] % (jackknife over 6 doses)"
 
 
 def test_the_name_of_one_unit():

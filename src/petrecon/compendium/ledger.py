@@ -44,7 +44,7 @@ def write_ledger(profile: str = "quick") -> dict[str, Any]:
     content = ledger(profile)
     folder = book_dir() / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "ledger.json", content)
+    write_json(folder / "ledger.json", content, sort=False)
     return content
 
 

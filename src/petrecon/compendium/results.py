@@ -109,8 +109,8 @@ def record(
         entry["units"] = dict(found.units) or None
     path = output(".numbers.json")
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    numbers[key] = {name: part for name, part in entry.items() if part not in (None, "")}
-    write_json(path, numbers)
+    numbers[key] = {name: entry[name] for name in sorted(entry) if entry[name] not in (None, "")}
+    write_json(path, dict(sorted(numbers.items())), sort=False)  # the order of units says which is outermost
     return found
 
 
@@ -248,10 +248,10 @@ def finish() -> None:
     write_json(output(".kernel.json"), facts)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON at once or not at all."""
+def write_json(path: Path, content: Any, *, sort: bool = True) -> None:
+    """Write JSON at once or not at all, with its keys in alphabetical order unless theirs means something."""
     partial = path.with_name(path.name + ".partial")
-    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(content, indent=1, sort_keys=sort, allow_nan=False, ensure_ascii=False)
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
 

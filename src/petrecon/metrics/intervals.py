@@ -68,10 +68,10 @@ class Interval:
         return _written(self, ".3g", ".3g")
 
 
-def format_interval(found: Interval, digits: int = 2, *, sign: bool = False) -> str:
+def format_interval(found: Interval, digits: int = 2, *, sign: bool = False, unit: str = "", over: bool = True) -> str:
     """Write a number with its interval, and what kind of interval it is where that is no bootstrap.
 
-    ``+0.51 [−0.68, 1.73]``; ``0.98 (range 0.97 to 0.99 of 2 patients)``; ``0.21 [0.11, 0.31] (jackknife over 6
+    ``+0.51 [−0.68, 1.73] dB``; ``0.98 (range 0.97 to 0.99 of 2 patients)``; ``16 [−21, 53] % (jackknife over 6
     doses)``; just ``22.31`` where there is none.
 
     Parameters
@@ -81,8 +81,12 @@ def format_interval(found: Interval, digits: int = 2, *, sign: bool = False) -> 
         Digits after the point.
     sign : bool
         Write a plus before a value above zero.
+    unit : str
+        Its unit.
+    over : bool
+        Say what it is over; a table can leave that to its caption.
     """
-    return _written(found, f"{'+' if sign else ''}.{digits}f", f".{digits}f")
+    return _written(found, f"{'+' if sign else ''}.{digits}f", f".{digits}f", unit, over)
 
 
 def count_units(units: Mapping[str, int]) -> str:
@@ -95,13 +99,15 @@ def singular(units: str) -> str:
     return f"{units[:-3]}y" if units.endswith("ies") else units.removesuffix("s")
 
 
-def _written(found: Interval, form: str, ends: str) -> str:
+def _written(found: Interval, form: str, ends: str, unit: str = "", over: bool = True) -> str:
     value, low, high = (_number(x, f) for x, f in ((found.value, form), (found.low, ends), (found.high, ends)))
+    after, units = f" {unit}" if unit else "", found.over if over else ""
     if found.kind == "range":
-        return f"{value} (range {low} to {high} of {found.over})"
+        return f"{value}{after} (range {low} to {high}{f' of {units}' if units else ''})"
     if not found.known:
-        return value
-    return f"{value} [{low}, {high}]" + (f" (jackknife over {found.over})" if found.kind == "jackknife" else "")
+        return f"{value}{after}"
+    how = f" (jackknife{f' over {units}' if units else ''})" if found.kind == "jackknife" else ""
+    return f"{value} [{low}, {high}]{after}{how}"
 
 
 def _number(value: float, form: str) -> str:
