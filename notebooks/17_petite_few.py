@@ -77,7 +77,7 @@ def gains(network: str, method: str, n: int, steps: int) -> list[float]:
 
 def kept(key: str, values: list[float], first: str, second: str, note: str) -> Interval:
     """Record a difference over draws of subjects."""
-    return record(key, samples=values, units="draws of subjects", compares=(first, second), unit="dB", note=note)
+    return record(key, samples=values, units="subject draws", compares=(first, second), unit="dB", note=note)
 
 
 def draw_gains(values: list[int], points: list[tuple[int, int]], what: str) -> plt.Figure:

@@ -67,6 +67,7 @@ def test_changing_one_expectation_changes_one_verdict(made: Path):
 
 def test_the_ledger_is_written_and_shown(made: Path):
     _write(made, {}, {"than": 100, "profile": "laptop"})
+    (made / "data" / "excused.yml").write_text("- {id: 01_toy/loss/*, reason: a part of it}\n", encoding="utf-8")
     content = write_ledger("quick")
     assert json.loads((made / "book" / "runs" / "ledger.json").read_text(encoding="utf-8")) == content
     page = ledger_page("quick")
@@ -74,6 +75,9 @@ def test_the_ledger_is_written_and_shown(made: Path):
     assert "{bdg-success}`holds` 21.9 dB, 21.3 to 22.5 (bootstrap over 6 patients)" in page
     assert "{bdg-danger}`fails` 21.9 dB, 21.3 to 22.5 (bootstrap over 6 patients), *indicative*" in page
     assert "*About patients.*" in page
+    assert "* - 01\\_toy/loss/\\*\n  - a part of it" in page, (
+        "what was compared and is no claim is shown with its reason"
+    )
     linked = ledger_page("quick", {"01_toy__biograph-mmr__dose1": "chapters/01_toy"})
     assert "{doc}`21.9 dB <chapters/01_toy>`" in linked
     assert "1 holds, 1 fails" in page

@@ -125,6 +125,7 @@ def test_the_range_of_all_stands_for_a_statement_about_every_one():
             "+3 (range 2 to 4 of 2 donors × 10 noise draws)",
         ),
         (Interval(3, 2, 4, "jackknife", {"doses": 6}), 0, False, "3 [2, 4] (jackknife over 6 doses)"),
+        (Interval(-0.001, -0.004, 0.5, "bootstrap", {"heads": 8}), 2, True, "+0.00 [0.00, 0.50]"),
         (Interval(22.314, 22.314, 22.314, "exact"), 2, False, "22.31"),
         (Interval(22.314, 22.314, 22.314, "none", {"bodies": 1}), 2, False, "22.31"),
     ],

@@ -9,6 +9,7 @@ import yaml
 
 from petrecon.compendium.artefacts import STATES, artefacts
 from petrecon.compendium.claims import EXACT
+from petrecon.compendium.comparisons import excuses
 from petrecon.compendium.ledger import counts, ledger
 from petrecon.compendium.markdown import escape, list_table
 from petrecon.metrics.intervals import FEWEST, count_units
@@ -51,7 +52,7 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
             list_table(header, rows, caption=title, name=f"tab-claims-{paper}", widths="45 17 19 19"),
             "",
         ]
-    return "\n".join([*lines, *_artefact_lines()])
+    return "\n".join([*lines, *_excused_lines(), *_artefact_lines()])
 
 
 def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
@@ -95,6 +96,19 @@ def _between(entry: dict[str, Any]) -> str:
 
 def _about(units: str) -> str:
     return "Exact" if units == EXACT else f"About {escape(units)}"
+
+
+def _excused_lines() -> list[str]:
+    rows = [[escape(excuse.id), escape(excuse.reason)] for excuse in excuses()]
+    if not rows:
+        return []
+    caption = "Recorded comparisons that are no claims, by notebook and key (\\* stands for anything), and why."
+    return [
+        "## Compared, and no claim",
+        "",
+        list_table(["What was recorded", "Why it is no claim"], rows, caption=caption, name="tab-excused"),
+        "",
+    ]
 
 
 def _artefact_lines() -> list[str]:

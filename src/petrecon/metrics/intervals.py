@@ -86,7 +86,7 @@ def format_interval(found: Interval, digits: int = 2, *, sign: bool = False, uni
     over : bool
         Say what it is over; a table can leave that to its caption.
     """
-    return _written(found, f"{'+' if sign else ''}.{digits}f", f".{digits}f", unit, over)
+    return _written(found, f"{'+' if sign else ''}z.{digits}f", f"z.{digits}f", unit, over)
 
 
 def count_units(units: Mapping[str, int]) -> str:
