@@ -112,7 +112,7 @@ def test_a_failing_notebook_exits_1_with_its_traceback(petrecon, project: Path):
 def test_a_full_disk_is_one_line(petrecon, made: Path, monkeypatch):
     from petrecon.compendium import ledger
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "ledger.json")
 
     monkeypatch.setattr(ledger, "write_json", full)

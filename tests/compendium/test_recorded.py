@@ -1,4 +1,4 @@
-"""What notebooks record: samples with their units, intervals from the one function, in sources and in published runs."""
+"""What notebooks record: samples with units, intervals from the one function; in sources and in published runs."""
 
 from __future__ import annotations
 
