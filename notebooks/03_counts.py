@@ -28,7 +28,7 @@ from petrecon.compendium import (
     style,
     trend,
 )
-from petrecon.metrics import interval, rmse
+from petrecon.metrics import format_interval, jackknife, range_of, rmse
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.projectors import load_scanner
 from petrecon.reconstruct import mlem, osem, poisson_nll
@@ -97,8 +97,11 @@ def follow(k: int, x: torch.Tensor) -> None:
 final = mlem(y, model, size["iterations"], callback=follow, progress=True)
 gain, error = np.diff(np.array(likelihood), axis=0), np.array(error)
 best = int(error.mean(1).argmin()) + 1
-record("smallest_likelihood_gain", samples=gain.min(0), unit="nats", note="per realisation, over all iterations")
-record("best_iteration", best)
+least = range_of(gain.min(0), units="noise draws", value=gain.min())
+record(
+    "smallest_likelihood_gain", interval=least, unit="nats", note="least over all iterations; range over realisations"
+)
+record("best_iteration", best, note="of the mean over realisations")
 
 # %% tags=["hide-input"]
 steps = np.arange(1, size["iterations"] + 1)
@@ -178,11 +181,7 @@ def exponent(rows: np.ndarray) -> float:
 
 noise = np.array([by_dose[d].std(0, ddof=1).mean() for d in doses])
 every = np.arange(size["realisations"])
-draws = np.random.default_rng(seed)
-slope = exponent(every)
-resampled = [exponent(draws.integers(0, len(every), len(every))) for _ in range(400)]
-low, high = np.quantile(resampled, [0.025, 0.975])
-record("dose_exponent", slope, interval=(low, high), note="bootstrap over realisations")
+slope = record("dose_exponent", interval=jackknife(every, exponent, units="noise draws"))
 fig, ax = plt.subplots(figsize=(5.6, 3.6))
 ax.loglog(doses, noise, "o-", label="measured")
 ax.loglog(doses, noise[-1] * (doses / doses[-1]) ** -0.5, "--", color="0.5", label="dose$^{-1/2}$")
@@ -192,11 +191,9 @@ show(
     fig,
     name="fig-dose-@RUN@",
     caption=f"Noise in white matter after {fixed} MLEM iterations, over {len(every)} realisations, against dose.",
-    alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {slope:.2f} with an interval from {low:.2f} to {high:.2f}.",
+    alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {format_interval(slope)}.",
 )
-say(
-    f"Noise falls as dose to the power **{slope:.2f}** [{low:.2f}, {high:.2f}]; Poisson statistics alone would give −0.5."
-)
+say(f"Noise falls as dose to the power **{format_interval(slope)}**; Poisson statistics alone would give −0.5.")
 
 # %% [markdown]
 # ## OSEM: the same, faster
@@ -208,14 +205,16 @@ say(
 n, passes = size["subsets"], size["epochs"]
 fast, slow = osem(y, model, passes, n), mlem(y, model, n * passes)
 apart = 100 * ((fast - slow).flatten(1).norm(dim=1) / slow.flatten(1).norm(dim=1)).numpy()
-record(
+apart = record(
     "osem_mlem_difference",
     samples=apart,
+    units="noise draws",
+    compares=("OSEM", "MLEM"),
     unit="%",
     note=f"{passes} epochs of {n} subsets against {n * passes} iterations",
 )
 say(
-    f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{interval(apart)} %** of the image's norm, at "
+    f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{format_interval(apart, unit='%')}** of the image's norm, at "
     f"{n} times fewer projections."
 )
 

@@ -69,7 +69,7 @@ scores["crc"] = crc(images, truth, grey, white)
 noise = 100 * float(images[:, white].std(0).mean() / images[:, white].mean())
 units = {"nrmse": "%", "psnr": "dB", "ssim": "", "crc": ""}
 for name, values in scores.items():
-    record(name, samples=values, unit=units[name])
+    record(name, samples=values, units="noise draws", unit=units[name])
 record("noise", noise, unit="%", note="standard deviation over realisations in white matter, relative to its mean")
 record("prompts", float(exam.counts.sum((-2, -1)).mean()), unit="counts")
 save_array("image", images[0], unit="kBq/mL", voxel_size=geometry.voxel_size)

@@ -83,7 +83,7 @@ maps, shared = transfer(train, test), transfer(train, test, "shared")
 off, at = ~np.eye(len(machines), dtype=bool), (machines.index(source), machines.index(target))
 for scaling, both in (("each", maps), ("shared", shared)):
     for name, values in both.items():
-        record(f"toy/{scaling}/{name}", float(values[off].mean()), unit="dB", note="mean over pairs of scanners")
+        record(f"toy/{scaling}/{name}", float(values[off].mean()), unit="dB", compares=(name, "own training"))
 mean = [f"{both[n][off].mean():+.1f} dB" for both in (maps, shared) for n in (AS_IT_COMES, TUNED)]
 show(
     draw_transfer(maps, names, "PSNR above that of own training (dB)"),

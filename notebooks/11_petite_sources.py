@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import image, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.metrics import format_interval
 from petrecon.models.training import weights_path
 from petrecon.petite import (
     bounds,
@@ -140,7 +141,8 @@ for j, s in enumerate(scanners):
             source = sources[network, other]
             several = score_volumes(predict(source.network, short, source.spec.patch, pad=source.settings.pad), test[s])
             maps[name][i, j] = mean_scores(several)["psnr"]
-            record(f"psnr/{network}/{other}/{s}", samples=[float(v["psnr"]) for v in several], unit="dB")
+            values = [float(v["psnr"]) for v in several]
+            record(f"psnr/{network}/{other}/{s}", samples=values, units=test[s].units, unit="dB")
             if s == other:
                 found[name] = several
     order = ["short scan", "Gaussian", "CVT-GAN", "UNETR", "ceiling"]
@@ -160,8 +162,11 @@ table(
 for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to noise-free counts")):
     for network in printed.values():
         ahead = [a[metric] - b[metric] for a, b in zip(scores[network], scores["Gaussian"], strict=True)]
-        record(f"over_gaussian/{metric}/{network}", samples=ahead, unit="dB", note="over scanners")
-        say(f"{network} minus Gaussian, {words}: **{np.mean(ahead):+.2f} dB** (mean over scanners).")
+        both = (network, "Gaussian")
+        gain = record(f"over_gaussian/{metric}/{network}", samples=ahead, units="scanners", compares=both, unit="dB")
+        say(
+            f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True, unit='dB')}** (mean over scanners)."
+        )
 
 # %% [markdown]
 # ## Away
@@ -175,6 +180,8 @@ for network, name in printed.items():
     record(
         f"lost_away/{network}",
         samples=np.nanmean(np.where(off, lost[name], np.nan), axis=0).tolist(),
+        units="scanners",
+        compares=("a network from elsewhere", "the network trained there"),
         unit="dB",
         note="PSNR on another scanner minus that of the network trained there; mean over sources, per target",
     )

@@ -32,7 +32,7 @@ from petrecon.compendium import (
     table,
     uses,
 )
-from petrecon.ddip.report import told
+from petrecon.metrics import format_interval
 from petrecon.models.training import weights_path
 from petrecon.peft import single_methods
 from petrecon.petite import (
@@ -108,21 +108,27 @@ for _ in range(size["rounds"]):  # methods take turns, so that a busy moment of 
 # %% tags=["hide-input"]
 metrics = {"psnr": "dB", "ssim": "", "nrmse": "", "psnr_brain": "dB", "psnr_ideal": "dB", "best": "dB"}
 rows = []
+heads = {level: labels * len(parts) for level, labels in test.units.items()}
+by_head = heads | {"folds": [fold for fold in range(len(parts)) for _ in range(len(test))]}
 for row, recipe in recipes.items():
     for metric, unit in metrics.items():
-        record(f"{metric}/{row}", samples=[one[metric] for one in scores[row]], unit=unit)
+        record(f"{metric}/{row}", samples=[one[metric] for one in scores[row]], units="folds", unit=unit)
     for one in ("per_cent", "trained"):
         record(f"{one}/{row}", scores[row][0][one])
-    record(f"bytes/{row}", samples=[one["bytes"] for one in scores[row]], unit="B")
+    record(f"bytes/{row}", samples=[one["bytes"] for one in scores[row]], units="folds", unit="B")
     record(
-        f"seconds/{row}", samples=[min(seconds[row])], unit="s", note="per step; methods in turn, least of the rounds"
+        f"seconds/{row}",
+        samples=[min(seconds[row])],
+        units="timings",
+        unit="s",
+        note="per step; methods in turn, least of the rounds",
     )
-    record(f"volumes/{row}", samples=[v for one in scores[row] for v in one["volumes"]], unit="dB")
+    record(f"volumes/{row}", samples=[v for one in scores[row] for v in one["volumes"]], units=by_head, unit="dB")
     means = {metric: float(np.mean([one[metric] for one in scores[row]])) for metric in metrics}
     rows.append({"method": label(row, recipe), "%": scores[row][0]["per_cent"], **means})
 for edge, several in bounds(test, base.scaling).items():
     for metric in ("psnr", "ssim", "nrmse", "psnr_brain"):
-        record(f"{metric}/{edge}", samples=[float(one[metric]) for one in several])
+        record(f"{metric}/{edge}", samples=[float(one[metric]) for one in several], units=test.units)
 limits = {edge: mean_scores(several) for edge, several in bounds(test, base.scaling).items()}
 table(
     pd.DataFrame(rows)
@@ -138,10 +144,14 @@ if dose != base.dose:
     say(
         f"The source was trained at dose {base.dose:g}; this run is at {dose:g}: what is adapted to is another dose as well."
     )
-gains = {r: np.subtract([o["psnr"] for o in scores[r]], [o["psnr"] for o in scores["no-ft"]]).tolist() for r in recipes}
+gained = {}
+for row in ("full-ft", "petite"):
+    several = np.subtract([one["psnr"] for one in scores[row]], [one["psnr"] for one in scores["no-ft"]])
+    found = record(f"gain/{row}", samples=several, units="folds", compares=(row, "no-ft"), unit="dB")
+    gained[row] = format_interval(found, sign=True, unit="dB")
 say(
     f"The raw short scan has {limits['short']['psnr']:.2f} dB; noise-free counts, given the long scan's own scale, would score {limits['ceiling']['psnr']:.2f} dB, because the long scan is noisy as well. "
-    f"Over No-FT, full fine-tuning gains **{told(gains['full-ft'], sign=True)} dB**, PETITE **{told(gains['petite'], sign=True)} dB**."
+    f"Over No-FT, full fine-tuning gains **{gained['full-ft']}**, PETITE **{gained['petite']}**."
 )
 
 # %% tags=["hide-input"]

@@ -32,10 +32,10 @@ from petrecon.compendium import (
     table,
     uses,
 )
-from petrecon.ddip.report import told
+from petrecon.metrics import format_interval
 from petrecon.peft import single_methods
 from petrecon.petite.pictures import HEAD_MM
-from petrecon.petite.report import KEPT, load_studies, row_title
+from petrecon.petite.report import KEPT, UNITS, load_studies, row_title
 from petrecon.petite.study import same_as, uniform
 from petrecon.projectors import load_scanner
 
@@ -50,7 +50,7 @@ published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (
 say(
     f"{len(pairs)} pair(s) of scanners: "
     + ", ".join(f"{load_scanner(a).name} → {load_scanner(b).name}" for a, b in pairs)
-    + f". One sample is one pair (mean over its folds and test heads): intervals are bootstraps of {len(pairs)}, at 95 % by name; of so few they cover less, and they do not speak for other anatomies."
+    + f". One sample is one pair (mean over its folds and test heads): intervals are over these {len(pairs)}, and do not speak for other anatomies."
 )
 
 
@@ -60,7 +60,11 @@ def compared(network: str, rows: dict[str, tuple[float, ...]]) -> pd.DataFrame:
     found, out = study[network], []
     for row, (share, *theirs) in rows.items():
         ours = {m.upper(): found.mean(m, row) for m in ("psnr", "ssim", "nrmse")}
-        gain = "" if row == "no-ft" else told(found.gain(row, "no-ft"), sign=True)
+        gain = ""
+        if row != "no-ft":
+            several, both = found.gain(row, "no-ft"), (row, "no-ft")
+            gained = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
+            gain = format_interval(gained, sign=True)
         printed_gain = {"paper: %": share, "paper: gain": theirs[0] - rows["no-ft"][1]}
         theirs = printed_gain | dict(zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True))
         name = {"method": row_title(network, row), "%": found.value("per_cent", row)}
@@ -202,8 +206,9 @@ for network, name in printed.items():
     for key, (first, second) in differences.items():
         several = found.gain(first, second)
         titles = [row_title(network, row) for row in (first, second)]
-        record(f"{key}/{network}", samples=several, unit="dB", note=f"{titles[0]} minus {titles[1]}")
-        lines.append(f"{titles[0]} minus {titles[1]} **{told(several, sign=True)} dB**")
+        words_ = {"unit": "dB", "note": f"{titles[0]} minus {titles[1]}"}
+        gap = record(f"{key}/{network}", samples=several, units=UNITS, compares=(first, second), **words_)
+        lines.append(f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True, unit='dB')}**")
     say(f"{name}: " + "; ".join(lines) + ".")
 
 # %% [markdown]
@@ -215,17 +220,13 @@ for network, name in printed.items():
 for network, name in printed.items():
     found, lines = study[network], []
     for row in (full[network], found.best(single), "petite"):
+        key = f"gain_ideal/{network}" if row == "petite" else f"gain_ideal/{network}/{row}"
         several = found.gain(row, "no-ft", "psnr_ideal")
-        record(f"gain_ideal/{network}/{row}", samples=several, unit="dB", note="over No-FT; gain and offset fitted")
+        words_ = {"unit": "dB", "note": f"{row_title(network, row)} over No-FT; gain and offset fitted"}
+        ideal = record(key, samples=several, units=UNITS, compares=(row, "no-ft"), **words_)
         lines.append(
-            f"{row_title(network, row)} {told(several, sign=True)} dB (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
+            f"{row_title(network, row)} {format_interval(ideal, sign=True, unit='dB')} (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
         )
-    record(
-        f"gain_ideal/{network}",
-        samples=found.gain("petite", "no-ft", "psnr_ideal"),
-        unit="dB",
-        note="PETITE over No-FT",
-    )
     say(f"{name}, gained over No-FT: " + "; ".join(lines) + ".")
 
 # %% [markdown]
@@ -238,12 +239,14 @@ for network, name in printed.items():
     found = study[network]
     trained = [row for row in found.rows if row != "no-ft"]
     looks = {row: np.subtract(found.samples("best", row), found.samples("psnr", row)) for row in trained}
-    record(
-        f"optimism/{network}", samples=np.mean(list(looks.values()), axis=0).tolist(), unit="dB", note="mean over rows"
+    flattered = np.mean(list(looks.values()), axis=0)
+    both = ("best epoch", "last epoch")
+    mean = record(
+        f"optimism/{network}", samples=flattered, units=UNITS, compares=both, unit="dB", note="mean over rows"
     )
     top = max(looks, key=lambda row: looks[row].mean())
     say(
-        f"{name}: {np.mean(list(looks.values())):.2f} dB on average, {looks[top].mean():.2f} dB for {row_title(network, top)}."
+        f"{name}: {format_interval(mean, unit='dB')} on average, {looks[top].mean():.2f} dB for {row_title(network, top)}."
     )
 
 # %% [markdown]

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, ranking, record, say, show, style, table, uses
-from petrecon.ddip.report import limits, told
+from petrecon.metrics import format_interval, interval
 from petrecon.models.stages import blank
 from petrecon.peft import apply, count, mixes, single_methods
 from petrecon.petite.paper_tables import NETWORKS
-from petrecon.petite.report import KEPT, load_studies, row_title
+from petrecon.petite.report import KEPT, UNITS, load_studies, row_title
 from petrecon.petite.study import label, same_as
 from petrecon.projectors import load_scanner
 
@@ -47,10 +47,12 @@ for number, (network, name) in enumerate(printed.items(), 6):
         theirs = published[network].loc[mix]
         pair_title = label(mix, recipe) + (" (PETITE)" if row == "petite" else "")
         agree.append((found.mean("psnr", row), theirs["psnr_db"]))
+        several, both = found.gain(row, "no-ft"), (row, "no-ft")
+        gain = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
         rows.append(
             {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
             | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
-            | {"gain over No-FT": told(found.gain(row, "no-ft"), sign=True)}
+            | {"gain over No-FT": format_interval(gain, sign=True)}
             | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
             | {"paper: NRMSE": theirs["nrmse"]}
         )
@@ -66,7 +68,7 @@ for number, (network, name) in enumerate(printed.items(), 6):
     spread = max(r["PSNR"] for r in rows) - min(r["PSNR"] for r in rows)
     place = 1 + [("PETITE" in r["encoder → decoder"]) for r in rows].index(True)
     record(f"rank_correlation/{network}", rho, note="Spearman, our order of the mixes against the printed one")
-    record(f"place_of_petite/{network}", place)
+    record(f"place_of_petite/{network}", place, note="among the mixes, by mean PSNR over pairs")
     record(f"spread_of_mixes/{network}", spread, unit="dB")
     say(
         f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f} (chance alone exceeds ±{1.96 / (len(rows) - 1) ** 0.5:.2f} in one case of twenty)."
@@ -78,10 +80,11 @@ ours = max(study[n].value("per_cent", same_as(n, r)) for n in printed for r in m
 record(
     "largest_share",
     largest,
+    kind="exact",
     unit="%",
     note="counted at the paper's widths; at the widths trained here see largest_share_here",
 )
-record("largest_share_here", ours, unit="%")
+record("largest_share_here", ours, kind="exact", unit="%")
 say(
     f"Counted at the paper's widths, the largest mix trains {largest:.2f} per cent; at the widths trained here {ours:.2f}, because the same rank is a larger share of a narrow network."
 )
@@ -105,8 +108,8 @@ for network, name in printed.items():
             {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
             | {
                 "MB": found.mean("bytes", row) / 1e6,
-                "time": told(time),
-                "memory": told(memory),
+                "time": format_interval(interval(time, units=UNITS)),
+                "memory": format_interval(interval(memory, units=UNITS)),
             }
             | {"paper: time": both["time_s"] if both is not None else None}
             | {"paper: memory": both["memory_mb"] if both is not None else None}
@@ -116,10 +119,12 @@ for network, name in printed.items():
             record(
                 f"cost_ratio/{network}",
                 samples=larger,
+                units=UNITS,
+                compares=("petite", "full-ft"),
                 note="larger of time and memory of a step, PETITE over full fine-tuning",
             )
-            record(f"time_ratio/{network}", samples=time)
-            record(f"memory_ratio/{network}", samples=memory)
+            record(f"time_ratio/{network}", samples=time, units=UNITS, compares=("petite", "full-ft"))
+            record(f"memory_ratio/{network}", samples=memory, units=UNITS, compares=("petite", "full-ft"))
 table(
     pd.DataFrame(rows),
     name="tab-petite-5",
@@ -145,7 +150,7 @@ for line, (network, name) in zip(axes, printed.items(), strict=True):
         for row in [*mixed, *looks, full[network]]:
             costed = "full-ft" if row == KEPT else row
             x = found.value("per_cent", row) if metric == "per_cent" else float(np.mean(found.ratio(metric, costed)))
-            spread = limits(found.gain(row, "no-ft"))
+            spread = interval(found.gain(row, "no-ft"), units=UNITS)
             edge = [[max(0.0, spread.value - spread.low)], [max(0.0, spread.high - spread.value)]]
             look = {"fmt": "o", "color": "C1", "ms": 4, "label": "a mix"}
             if row == "petite":

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
-from petrecon.ddip.report import told
+from petrecon.metrics import format_interval
 from petrecon.models.training import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
@@ -67,20 +67,10 @@ record_backend(instrument(source, grid).projector)
 def tuned(base, row: str, target: str):
     """Return a source network tuned to a target scanner by one row of the study."""
     network = base.spec.architecture
-    words = {"steps": size["steps"][network], "volumes": size["volumes"], "crops": size["crops"], "seed": seed}
-    factor = factor_of(rates[network], row)
+    words = {"steps": size["steps"][network], "rank": size["rank"][network], "seed": seed, "progress": True}
+    words |= {"volumes": size["volumes"], "crops": size["crops"], "factor": factor_of(rates[network], row)}
     recipe = Recipe(full=True) if row == "full-ft" else variants(network)[row]  # statistics kept: 18_petite_batches
-    return tune(
-        base,
-        row,
-        recipe,
-        train[target],
-        test[target],
-        factor=factor,
-        rank=size["rank"][network],
-        progress=True,
-        **words,
-    )
+    return tune(base, row, recipe, train[target], test[target], **words)
 
 
 def scores_on(network, base, scanner: str) -> dict[str, float]:
@@ -117,15 +107,12 @@ for network, name in printed.items():
     two = []
     for what in ("as it comes", "PETITE"):  # one sample per target: its sources share test heads
         two.append(np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist())
-    for key, values in zip(("away", "adapted"), two, strict=True):
-        record(
-            f"{key}/{network}",
-            samples=values,
-            unit="dB",
-            note="PSNR minus that of the network trained on the target; mean over sources, per target",
-        )
+    words = {"unit": "dB", "note": "PSNR minus that of the network trained on the target; mean over sources"}
+    home = "the network trained there"
+    away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
+    after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)
     say(
-        f"{name}: {told(two[0], sign=True)} dB as it comes, **{told(two[1], sign=True)} dB** after PETITE, against the network that was trained on the target."
+        f"{name}: {format_interval(away, sign=True, unit='dB')} as it comes, **{format_interval(after, sign=True, unit='dB')}** after PETITE, against the network that was trained on the target."
     )
 for network, name in printed.items():
     chosen = {title.split(": ")[1]: values for title, values in maps.items() if title.startswith(name)}
@@ -155,17 +142,21 @@ for network, name in printed.items():
         lost["petite"].append(scores_on(adapted[network, target].network, base, source)["psnr"] - at_home)
     freed = remove(copy.deepcopy(adapted[network, others[0]].network))
     back = fingerprint(freed) == fingerprint(base.network)
-    record(f"removed_is_base/{network}", float(back), note="1: bit for bit")
+    record(f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit")
+    kept = {}
     for row, values in lost.items():
-        record(f"forgotten/{network}/{row}", samples=values, unit="dB", note="on the source scanner; targets")
-    less = np.subtract(lost["petite"], lost["full-ft"]).tolist()
-    record(f"forgets_less/{network}", samples=less, unit="dB", note="PETITE minus Full-FT; targets")
+        words, both = {"unit": "dB", "note": "on the source scanner; targets"}, (row, "before")
+        change = record(f"forgotten/{network}/{row}", samples=values, units="scanners", compares=both, **words)
+        kept[row] = format_interval(change, sign=True, over=False)
+    less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
+    words = {"unit": "dB", "note": "PETITE minus Full-FT; targets"}
+    record(f"forgets_less/{network}", samples=less, units="scanners", compares=both, **words)
     again = "the base, bit for bit" if back else "not the base"
     rows.append(
         {
             "network": name,
-            "Full-FT": told(lost["full-ft"], sign=True),
-            "PETITE, left in": told(lost["petite"], sign=True),
+            "Full-FT": kept["full-ft"],
+            "PETITE, left in": kept["petite"],
             "PETITE, taken out": again,
         }
     )
@@ -200,7 +191,7 @@ for network, name in printed.items():
             psnr = mean_scores(score_volumes(as_loaded, test[target], base.scaling))["psnr"]
             same = float((as_loaded - adapted[network, target].predicted).abs().max())
             off_by = float((merged - as_loaded).abs().max())
-            record(f"adapter_kb/{network}/{target}", file.stat().st_size / 1e3, unit="kB")
+            record(f"adapter_kb/{network}/{target}", file.stat().st_size / 1e3, kind="exact", unit="kB")
             record(f"switch_s/{network}/{target}", switched, unit="s")
             record(f"merged_difference/{network}/{target}", off_by, note="largest difference of predictions in [0, 1]")
             rows.append(
@@ -242,9 +233,14 @@ for network, name in printed.items() if size["shared"] and source == "hrrt" else
     for title, base in (("each its own (paper)", each), ("one for both", shared)):
         no_ft = [scores_on(base.network, base, t)["psnr"] for t in others]
         gains = [mean_scores(tuned(base, "petite", t).scores)["psnr"] - n for t, n in zip(others, no_ft, strict=True)]
-        record(f"scale_gain/{network}/{title}", samples=gains, unit="dB", note="PETITE over No-FT; targets")
-        record(f"scale_psnr/{network}/{title}", samples=no_ft, unit="dB", note="No-FT; targets")
-        rows.append({"network": name, "scale": title, "No-FT": told(no_ft), "PETITE gains": told(gains, sign=True)})
+        both, words = ("petite", "no-ft"), {"unit": "dB", "note": "PETITE over No-FT; targets"}
+        gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", compares=both, **words)
+        plain = record(f"scale_psnr/{network}/{title}", samples=no_ft, units="scanners", unit="dB", note="No-FT")
+        texts = {
+            "No-FT": format_interval(plain, over=False),
+            "PETITE gains": format_interval(gain, sign=True, over=False),
+        }
+        rows.append({"network": name, "scale": title, **texts})
 if rows:
     table(
         pd.DataFrame(rows),

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.metrics import Interval, format_interval
 from petrecon.models.training import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import (
@@ -74,10 +75,9 @@ def gains(network: str, method: str, n: int, steps: int) -> list[float]:
     return [value - start[network] for value in psnr[network, method, n, steps]]
 
 
-def spread(values: list[float]) -> str:
-    """Write a mean with the lowest and the highest value."""
-    mean = f"{np.mean(values):+.2f}"
-    return mean if len(values) == 1 else f"{mean} [{min(values):+.2f}, {max(values):+.2f}]"
+def kept(key: str, values: list[float], first: str, second: str, note: str) -> Interval:
+    """Record a difference over draws of subjects."""
+    return record(key, samples=values, units="subject draws", compares=(first, second), unit="dB", note=note)
 
 
 def draw_gains(values: list[int], points: list[tuple[int, int]], what: str) -> plt.Figure:
@@ -125,13 +125,13 @@ for network, name in printed.items():
         row = {"network": name, "method": label(method, variants(network)[method])}
         for n in numbers:
             found = gains(network, method, n, steps)
-            record(f"gain/{network}/{method}/{n}", samples=found, unit="dB", note="over No-FT; draws of subjects")
-            row[f"{n} subject{'s' if n > 1 else ''}"] = spread(found)
+            gained = kept(f"gain/{network}/{method}/{n}", found, method, "no-ft", "over No-FT")
+            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(gained, sign=True, over=False)
         rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-petite-few",
-    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean, and lowest and highest of {size['draws']} draw(s) of subjects, which overlap.",
+    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean over {size['draws']} draw(s) of subjects, which overlap, and their range or interval.",
 )
 show(
     draw_gains(numbers, [(n, steps) for n in numbers], "training subjects of the target scanner"),
@@ -142,13 +142,17 @@ show(
 )
 for network, name in printed.items():
     ahead = {
-        n: np.subtract(gains(network, "full-ft", n, steps), gains(network, "petite", n, steps)).tolist()
+        n: kept(
+            f"full_over_petite/{network}/{n}",
+            np.subtract(gains(network, "full-ft", n, steps), gains(network, "petite", n, steps)).tolist(),
+            "full-ft",
+            "petite",
+            f"{n} subject(s)",
+        )
         for n in numbers
     }
-    for n in numbers:
-        record(f"full_over_petite/{network}/{n}", samples=ahead[n], unit="dB", note=f"{n} subject(s); draws")
     say(
-        f"{name}: full fine-tuning minus PETITE is {spread(ahead[few])} dB with {few} subject(s), {spread(ahead[many])} dB with {many}."
+        f"{name}: full fine-tuning minus PETITE is {format_interval(ahead[few], sign=True, unit='dB')} with {few} subject(s), {format_interval(ahead[many], sign=True, unit='dB')} with {many}."
     )
 ceiling = mean_scores(bounds(test)["ceiling"])["psnr"]
 say(
@@ -173,10 +177,10 @@ for network, name in printed.items():
     longest = np.subtract(
         gains(network, "full-ft", many, lengths[-1]), gains(network, "petite", many, lengths[-1])
     ).tolist()
-    record(f"full_over_petite_longest/{network}", samples=longest, unit="dB", note=f"{lengths[-1]} steps; draws")
+    longest = kept(f"full_over_petite_longest/{network}", longest, "full-ft", "petite", f"{lengths[-1]} steps")
     grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
     say(
-        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {spread(longest)} dB."
+        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True, unit='dB')}."
     )
 
 # %% [markdown]

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
-from petrecon.ddip.report import told
 from petrecon.errors import PetreconError
+from petrecon.metrics import format_interval
 from petrecon.models.training import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name, tune
@@ -89,7 +89,7 @@ for a, b in pairs:
         tuned = tune(base, "full-ft", kept, some, test, factor=best, seed=seed + fold, progress=True, **words)
         scores.append(mean_scores(tuned.scores) | {"best": tuned.fit.best["psnr"]})
     for metric in ("psnr", "ssim", "nrmse", "psnr_ideal", "best"):
-        record(f"{metric}/{a}/{b}", samples=[one[metric] for one in scores])
+        record(f"{metric}/{a}/{b}", samples=[one[metric] for one in scores], units="folds")
     run = {"network": "cvt-gan", "source": a, "target": b, "dose": dose, "seed": seed, "profile": profile}
     follow = load_numbers("13_petite_compare", **run)
     three = {k: float(np.mean(follow[f"psnr/{k}"]["samples"])) for k in ("no-ft", "full-ft")}
@@ -128,9 +128,16 @@ show(
     caption="Full fine-tuning with either kind of statistics: gain over No-FT for every pair of scanners.",
     alt="Kept minus following, by pair: " + ", ".join(f"{d:+.2f} dB" for d in difference) + ".",
 )
-record("kept_over_following", samples=difference, unit="dB", note="full fine-tuning of CVT-GAN; pairs")
+change = record(
+    "kept_over_following",
+    samples=difference,
+    units="scanner pairs",
+    compares=("statistics kept", "statistics follow"),
+    unit="dB",
+    note="full fine-tuning of CVT-GAN",
+)
 say(
-    f"Keeping the statistics changes full fine-tuning by **{told(difference, sign=True)} dB**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
+    f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True, unit='dB')}**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
 )
 
 # %% [markdown]

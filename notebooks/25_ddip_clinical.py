@@ -34,10 +34,9 @@ from petrecon.compendium import (
     uses,
 )
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.report import told
 from petrecon.ddip.study import METHODS, measure, reconstruct_by
 from petrecon.ddip.tuning import tuned_settings
-from petrecon.metrics import ddip_scores
+from petrecon.metrics import ddip_scores, format_interval
 from petrecon.models import NoiseSchedule
 from petrecon.phantoms import SPLITS
 
@@ -79,13 +78,15 @@ for method in METHODS:
 
 # %% tags=["hide-input"]
 scores = {m: [ddip_scores(x, case.reference) for x, case in zip(images[m], subjects, strict=True)] for m in METHODS}
+exams = range(len(subjects) - 1)
+units = {"donors": [SPLITS["test"][k % len(SPLITS["test"])] for k in exams], "exams": [*exams]}
 rows = []
 for method in METHODS:
     row = {"method": method}
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         values = [s[metric] for s in scores[method][:-1]]
-        record(f"fdg/{metric}/{method}", samples=values, unit="dB" if metric == "psnr" else "")
-        row[f"FDG {metric.upper()}"] = told(values, digits)
+        found = record(f"fdg/{metric}/{method}", samples=values, units=units, unit="dB" if metric == "psnr" else "")
+        row[f"FDG {metric.upper()}"] = format_interval(found, digits, over=False)
     row["florbetapir PSNR"] = scores[method][-1]["psnr"]
     record(f"florbetapir/psnr/{method}", row["florbetapir PSNR"], unit="dB")
     row["s"] = seconds[method]
@@ -93,14 +94,14 @@ for method in METHODS:
 table(
     pd.DataFrame(rows),
     name="tab-ddip-2",
-    caption=f"{len(subjects) - 1} low-dose FDG exams (95 % intervals over exams), one florbetapir exam, and seconds per exam. PSNR in dB.",
+    caption=f"{len(subjects) - 1} low-dose FDG exams (the mean, and the range of two donors, each the mean of its exams), one florbetapir exam, and seconds per exam. PSNR in dB.",
     formats={"florbetapir PSNR": ".2f", "s": ".1f"},
 )
 
 # %% tags=["hide-input"]
 gained = [a["psnr"] - b["psnr"] for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)]
-record("gain_over_frozen", samples=gained, unit="dB")
-say(f"Over the FDG exams DDIP differs from the frozen prior by **{told(gained, sign=True)} dB**.")
+change = record("gain_over_frozen", samples=gained, units=units, compares=("DDIP", "frozen prior"), unit="dB")
+say(f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**.")
 relative = "error (relative to the maximum)"
 shown = ["truth", "MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
 

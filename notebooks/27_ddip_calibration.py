@@ -141,7 +141,7 @@ for eta in (0.0, 0.5, 0.85):
     ]
     ax.semilogx(counts, shares, "o-", label=f"η = {eta:g}")
     for k, share in zip(counts, shares, strict=True):
-        record(f"variance/{eta:g}/{k}", share)
+        record(f"variance/{eta:g}/{k}", share, kind="exact")
 ax.axhline(1, color="k", lw=0.8)
 ax.set(xlabel="sampling steps", ylabel="variance returned / true")
 ax.legend()

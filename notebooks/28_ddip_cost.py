@@ -32,10 +32,9 @@ from petrecon.compendium import (
     uses,
 )
 from petrecon.ddip import ddip, load_prior, prior_path
-from petrecon.ddip.report import gain, told
 from petrecon.ddip.study import measure, reconstruct_by, settings_for
 from petrecon.ddip.tuning import tuned_settings
-from petrecon.metrics import psnr
+from petrecon.metrics import format_interval, psnr
 from petrecon.models import NoiseSchedule
 from petrecon.phantoms import Subject
 
@@ -84,7 +83,7 @@ for name, settings in families.items():
             }
         )
         record(f"cost/{name}/{steps}", rows[-1]["s"], unit="s")
-        record(f"quality/{name}/{steps}", samples=quality, unit="dB")
+        record(f"quality/{name}/{steps}", samples=quality, units="noise draws", unit="dB")
 costs = pd.DataFrame(rows)
 
 # %% tags=["hide-input"]
@@ -123,17 +122,20 @@ for k, wanted in enumerate(target["each"]):
     reached += curve[-1] >= wanted
     time = float(np.interp(wanted, curve, rival["s"])) if curve[-1] >= wanted else float(rival["s"].max())
     ratios.append(float(target["s"]) / time)
-record(
+both = ("splitting", "back-propagation")
+ratio = record(
     "hqs_time_ratio",
     samples=ratios,
+    units="noise draws",
+    compares=both,
     note=f"time of splitting over back-propagation at equal PSNR; {reached} of {len(ratios)} realisations reached",
 )
 equal_time = [
     a - b for a, b in zip(target["each"], rival.iloc[(rival["s"] - target["s"]).abs().argmin()]["each"], strict=True)
 ]
-record("hqs_gain_equal_time", samples=equal_time, unit="dB")
+better = record("hqs_gain_equal_time", samples=equal_time, units="noise draws", compares=both, unit="dB")
 say(
-    f"Splitting over back-propagation at equal quality: **{told(ratios)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {told(equal_time, sign=True)} dB better."
+    f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True, unit='dB')} better."
 )
 equal = costs[costs["method"] == "frozen prior"].iloc[-1]
 record("frozen_longest", float(equal["PSNR"]), unit="dB", note=f"{equal['steps']} steps, {equal['s']:.1f} s")
@@ -167,7 +169,7 @@ for name, (tracer, where, how_much) in journeys.items():
     for method in ("MR only", "Bowsher", "frozen prior", "DDIP"):
         settings = tuned_settings(numbers, method, size["smaller"])
         found = [psnr(x, exam.reference) for x in reconstruct_by(method, exam, settings, network, schedule, seed)]
-        record(f"far/{name}/{method}", samples=found, unit="dB")
+        record(f"far/{name}/{method}", samples=found, units="noise draws", unit="dB")
         row[method] = float(np.mean(found))
         row[f"each {method}"] = found
     rows.append(row)
@@ -183,7 +185,9 @@ table(
 fig, ax = plt.subplots(figsize=(6.8, 3.8))
 for _, row in far.iterrows():
     for rival, marker in (("frozen prior", "o"), ("Bowsher", "s")):
-        spread = gain(row["each DDIP"], row[f"each {rival}"])
+        gained, both = np.subtract(row["each DDIP"], row[f"each {rival}"]), ("DDIP", rival)
+        key = f"far_gain/{row['exam']}/{rival}"
+        spread = record(key, samples=gained, units="noise draws", compares=both, unit="dB")
         middle = spread.value
         error = [[middle - spread.low], [spread.high - middle]]
         ax.errorbar(
@@ -201,7 +205,7 @@ ax.set(xlabel="PSNR of the prior alone (dB)", ylabel="DDIP's gain (dB)")
 show(
     fig,
     name="fig-ddip-far",
-    caption="What adaptation gains, against how right the prior is: over the frozen prior (circles) and over Bowsher (squares). Left is far from home. 95 % intervals over noise realisations.",
+    caption="What adaptation gains, against how right the prior is: over the frozen prior (circles) and over Bowsher (squares). Left is far from home. Bars: range of a few noise realisations.",
     alt="Gain of DDIP over the frozen prior: "
     + ", ".join(f"{r['exam']} {r['DDIP'] - r['frozen prior']:+.1f} dB" for r in rows)
     + ".",

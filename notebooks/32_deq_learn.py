@@ -94,18 +94,25 @@ for name, theta in methods.items():
         raise RuntimeError(f"{name}: not every realisation converged; raise max_iterations")
     steps_needed = max(steps_needed, int(report.iterations.max()))
     losses[name], images[name] = squared_error(x, validation, per_frame=True).numpy(), x
-record("iterations_max", steps_needed, note="largest number of map evaluations of any held-out reconstruction")
+record(
+    "iterations_max",
+    steps_needed,
+    kind="exact",
+    note="largest number of map evaluations of any held-out reconstruction",
+)
 
 # %% tags=["hide-input"]
 rows = []
 for name, loss in losses.items():
     mse = loss.mean(1)
-    record(f"mse/{name}", samples=mse, unit="kBq²/mL²")
+    record(f"mse/{name}", samples=mse, units="noise draws", unit="kBq²/mL²")
     record(f"cost/{name}", costs[name], note="map evaluations spent on learning, all realisations")
     if name != "DEQ-21":
         record(
             f"gain/{name}",
             samples=100 * (1 - losses["DEQ-21"].mean(1) / mse),
+            units="noise draws",
+            compares=("DEQ-21", name),
             unit="%",
             note=f"of DEQ-21 over {name}, paired",
         )
@@ -113,6 +120,8 @@ for name, loss in losses.items():
         record(
             f"gain2/{name}",
             samples=100 * (1 - losses["DEQ-2"].mean(1) / mse),
+            units="noise draws",
+            compares=("DEQ-2", name),
             unit="%",
             note=f"of DEQ-2 over {name}, paired",
         )
@@ -160,10 +169,13 @@ show(
 record(
     "gain_low_frames",
     samples=np.concatenate([gain[:, :3], gain[:, -3:]], 1).mean(1),
+    units="noise draws",
+    compares=("DEQ-21", "DEQ-2"),
     unit="%",
     note="first and last three frames",
 )
-record("gain_other_frames", samples=gain[:, 3:-3].mean(1), unit="%")
+both = ("DEQ-21", "DEQ-2")
+record("gain_other_frames", samples=gain[:, 3:-3].mean(1), units="noise draws", compares=both, unit="%")
 save_array("share", share, unit="%")
 
 # %% tags=["hide-input"]

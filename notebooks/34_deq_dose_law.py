@@ -29,7 +29,7 @@ from petrecon.deq import (
     predict_hyperparameters,
     problem_from_exam,
 )
-from petrecon.metrics import interval
+from petrecon.metrics import format_interval, jackknife, range_of
 from petrecon.phantoms import make_subject, simulate_exam
 
 style()
@@ -94,25 +94,27 @@ table(
     formats={f"{p}: {kind}": ".4f" for p in patients for kind in ("R²", "adjusted R²")},
 )
 double = [fits[p]["double exponential"].r2 for p in patients]
-record("double_exponential_r2", min(double), interval=(min(double), max(double)), note="range over the two patients")
+record(
+    "double_exponential_r2",
+    interval=range_of(double, units="patients", value=min(double)),
+    note="least of the patients",
+)
 
 
 def exponent_difference(pick: np.ndarray) -> float:
     """Return the relative difference of the two patients' power-law exponents over some of the doses, in percent."""
+    pick = pick.astype(int)
     b1, b2 = (fit_law("power", trues[pick], eta[p][pick]).coefficients["b"] for p in patients)
-    return 100 * abs(b1 - b2) / abs((b1 + b2) / 2)
+    return 100 * (b1 - b2) / abs((b1 + b2) / 2)
 
 
 powers = {p: fits[p]["power"].coefficients["b"] for p in patients}
-apart = exponent_difference(np.arange(6))
-jackknife = np.array([exponent_difference(np.delete(np.arange(6), i)) for i in range(6)])
-half = 1.96 * float(np.sqrt(5 / 6 * ((jackknife - jackknife.mean()) ** 2).sum()))
-record(
+apart = record(
     "power_exponent_difference",
-    apart,
-    interval=(max(0.0, apart - half), apart + half),
+    interval=jackknife(np.arange(len(doses)), exponent_difference, units="doses"),
+    compares=("P1", "P2"),
     unit="%",
-    note="relative difference of the exponent of D between the patients; jackknife over doses",
+    note="relative difference of the exponent of D, P1 minus P2",
 )
 
 # %% tags=["hide-input"]
@@ -128,7 +130,7 @@ table(
     formats=dict.fromkeys(patients, ".4g"),
 )
 say(
-    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
+    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2: they differ by {format_interval(apart, 0, unit='%')}. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
     "the shape, not the raw coefficients."
 )
 
@@ -142,14 +144,14 @@ for patient in patients:
         every = compare_laws(trues, lam[patient][:, t])
         best.append(max(every, key=lambda fit: fit.adjusted_r2).law)
         r2.append({fit.law: fit.r2 for fit in every})
-share = float(np.mean([b == "double exponential" for b in best]))
-draws = interval(np.array([b == "double exponential" for b in best], dtype=float))
-record(
+frames = [*range(len(best) // len(patients))] * len(patients)
+by_frame = {"patients": np.repeat([*patients], len(best) // len(patients)).tolist(), "frames": frames}
+share = record(
     "lambda_double_exponential_share",
-    share,
-    interval=(draws.low, draws.high),
+    samples=[float(b == "double exponential") for b in best],
+    units=by_frame,
     note="frames and patients where it has the best adjusted R²",
-)
+).value
 fig, ax = plt.subplots(figsize=(6.6, 3.8))
 for patient, marker in zip(patients, "os", strict=True):
     for column, d in ((0, 150), (2, 300), (5, 750)):
@@ -217,7 +219,14 @@ for ax, patient in zip(axes, patients, strict=True):
     ax.set(xlabel="dose (million net trues)", ylabel="regret (%)", title=patient)
 axes[0].legend(fontsize="small")
 worst = {
-    name: max(max(regret[p, name]) for p in patients)
+    name: record(
+        f"worst_regret/{name}",
+        samples=[max(regret[p, name]) for p in patients],
+        units="patients",
+        compares=(name, "learned here"),
+        unit="%",
+        note="at the worst dose, mean over patients",
+    )
     for name in ("law from other doses", "law of the other patient", "learned at dose 1")
 }
 show(
@@ -225,13 +234,11 @@ show(
     name="fig-deq-regret",
     caption="Increase of the held-out error when hyperparameters are predicted by a power law, or kept from dose 1, instead of learned at that dose and patient.",
     alt="Regret against dose for two patients. Worst: "
-    + "; ".join(f"{k} {v:.2f} percent" for k, v in worst.items())
+    + "; ".join(f"{k} {format_interval(v, unit='percent')}" for k, v in worst.items())
     + ".",
 )
-for name, value in worst.items():
-    record(f"worst_regret/{name}", value, unit="%")
 say(
-    f"Predicting from the other five doses costs at most **{worst['law from other doses']:.2f} %** in error, the other patient's law {worst['law of the other patient']:.2f} %, and keeping the values of dose 1 {worst['learned at dose 1']:.2f} %."
+    f"At the worst dose, predicting from the other five costs **{format_interval(worst['law from other doses'], unit='%')}** in error, the other patient's law {format_interval(worst['law of the other patient'], unit='%')}, and the values that were learned at dose 1 {format_interval(worst['learned at dose 1'], unit='%')}."
 )
 
 # %% [markdown]

@@ -28,7 +28,7 @@ from petrecon.compendium.results import record, save_array
 
 # %%
 print(object(), "@RUN@", "@SCANNER@ @DOSE@")
-record("psnr", unit="dB", samples=[20 + dose, 21 + dose, 22.5 + seed])
+record("psnr", unit="dB", samples=[20 + dose, 21 + dose, 22.5 + seed, 21.5, 22, 22.5], units="patients")
 save_array("picture", [[dose, 1.0], [2.0, 3.0]], unit="kBq/mL", voxel_size=2.0)
 """
 

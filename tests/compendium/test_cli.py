@@ -113,7 +113,7 @@ def test_a_failing_notebook_exits_1_with_its_traceback(petrecon, project: Path):
 def test_a_full_disk_is_one_line(petrecon, made: Path, monkeypatch):
     from petrecon.compendium import ledger
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "ledger.json")
 
     monkeypatch.setattr(ledger, "write_json", full)
@@ -170,7 +170,7 @@ def test_a_broken_file_is_named_with_its_cure(petrecon, booked: Path, monkeypatc
     from petrecon.compendium import book, reproduce
 
     run = plan("01", {})
-    claim = "{id: foundations/a, paper: foundations, statement: s, rule: {kind: less, than: 1}, "
+    claim = "{id: foundations/a, paper: foundations, statement: s, rule: {kind: less, than: 1}, units: heads, "
     claim += "computed_by: {notebook: 01_toy, key: psnr}}"
     (booked / "data" / "claims.yml").write_text(f"- {claim}\n", encoding="utf-8")
     monkeypatch.setattr(book, "build", lambda profile: "index.html")

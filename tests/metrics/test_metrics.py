@@ -11,9 +11,7 @@ from petrecon.metrics import (
     bias_and_sd,
     crc,
     ddip_scores,
-    interval,
     nrmse,
-    paired_interval,
     petite_scores,
     psnr,
     rmse,
@@ -104,32 +102,6 @@ def test_bias_and_sd_of_a_known_sample():
     assert sd.item() == pytest.approx(np.sqrt(2))
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says():
-    """Coverage over 300 samples of 30 normal values: 95 % nominal, at least 90 %, below 99 %."""
-    draw = np.random.default_rng(2)
-    hits = 0
-    for k in range(300):
-        found = interval(draw.normal(1.0, 2.0, 30), resamples=500, seed=k)
-        hits += found.low <= 1.0 <= found.high
-    assert 0.90 <= hits / 300 <= 0.99
-
-
-def test_pairing_removes_what_both_share():
-    draw = np.random.default_rng(3)
-    shared = draw.normal(0, 10, 40)
-    a, b = shared + 1 + draw.normal(0, 0.1, 40), shared
-    paired = paired_interval(a, b)
-    alone = interval(a)
-    assert 0.9 < paired.low < paired.value < paired.high < 1.1
-    assert (alone.high - alone.low) > 20 * (paired.high - paired.low)
-
-
-def test_a_statistic_other_than_the_mean_is_resampled_too():
-    found = interval(np.arange(101.0), lambda v: float(np.median(v)))
-    assert found.value == 50.0
-    assert 30 < found.low < 50 < found.high < 70
-
-
 @pytest.mark.parametrize(
     ("call", "word"),
     [
@@ -143,7 +115,6 @@ def test_a_statistic_other_than_the_mean_is_resampled_too():
         (lambda: crc(np.ones(2), np.ones(2), np.array([1, 0]), np.array([0, 1])), "contrast"),
         (lambda: background_sd(np.ones(2), np.zeros(2)), "empty"),
         (lambda: bias_and_sd(np.ones((1, 2)), np.ones(2)), "two"),
-        (lambda: interval([1.0, 2.0]), "three"),
         (lambda: petite_scores(np.ones((8, 8)), np.eye(8)), "constant"),
     ],
 )

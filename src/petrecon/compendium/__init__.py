@@ -8,11 +8,13 @@ with `petrecon --help`.
 from petrecon.compendium.figures import image, show, style
 from petrecon.compendium.other_runs import load_array, load_numbers
 from petrecon.compendium.profiles import profile_sizes
+from petrecon.compendium.reading import as_interval
 from petrecon.compendium.results import record, record_backend, save_array, say, uses
 from petrecon.compendium.tables import table
 from petrecon.compendium.words import ranking, trend
 
 __all__ = [
+    "as_interval",
     "image",
     "load_array",
     "load_numbers",

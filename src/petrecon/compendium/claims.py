@@ -5,30 +5,41 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from petrecon.errors import CardError, did_you_mean
+from petrecon.metrics.intervals import FEWEST, KINDS, count_units, singular
 from petrecon.paths import data_dir
 from petrecon.yaml_files import read_yaml
 
 PAPERS = ("petite", "ddip", "deq", "petct-fm", "uda-psma", "decade", "fed-ndif", "madm", "foundations")
 PROFILES = ("quick", "laptop", "paper")
 _RULES = {"less": {"than", "margin"}, "greater": {"than", "margin"}, "within": {"low", "high"}}
-_FIELDS = {"id", "paper", "statement", "paper_value", "computed_by", "rule", "profile", "note"}
+_FIELDS = {"id", "paper", "statement", "paper_value", "computed_by", "rule", "units", "profile", "note"}
+EXACT = "exact"
+"""What a claim speaks of that needs no interval: a count, or an identity that holds or does not."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that a computed number can bear out or not."""
+    """A statement that a computed number can bear out or not, about some kind of units (patients, scanners, …)."""
 
     id: str
     paper: str
     statement: str
     paper_value: str
     rule: Mapping[str, Any]
+    units: str
     computed_by: Mapping[str, Any] | None = None
     profile: str = "quick"
     note: str = ""
+
+
+class Verdict(NamedTuple):
+    """`holds`, `fails` or `undecided`, and why it is undecided."""
+
+    word: str
+    reason: str = ""
 
 
 def claims() -> list[Claim]:
@@ -56,20 +67,32 @@ def bounds(rule: Mapping[str, Any]) -> tuple[float, float]:
     return float(rule["low"]), float(rule["high"])
 
 
-def verdict(rule: Mapping[str, Any], value: float, interval: tuple[float, float] | None = None) -> str:
-    """Return `holds`, `fails` or `undecided`.
+def verdict(claim: Claim, number: Mapping[str, Any]) -> Verdict:
+    """Return whether a recorded number bears a claim out.
+
+    The whole interval must satisfy the rule for the claim to hold, and all of it violate the rule for the claim to
+    fail. It must be an interval over what the claim speaks of, of five or more of them; only what the claim calls
+    exact is decided by a value alone.
 
     Parameters
     ----------
-    rule : mapping
-        See `bounds`.
-    value : float
-        The number.
-    interval : (low, high), optional
-        Its 95 % interval: all of it must satisfy the rule for the claim to hold, and all of it violate the
-        rule for the claim to fail. Without one, the number decides.
+    claim : Claim
+    number : mapping
+        As `record` wrote it: value, and where declared kind, units and interval.
     """
-    low, high = interval if interval is not None else (value, value)
+    value = number["value"]
+    if isinstance(value, (bool, str)):
+        return Verdict("undecided", "what was recorded is no number")
+    reason = _unfit(claim, number)
+    if reason:
+        return Verdict("undecided", reason)
+    low, high = (value, value) if claim.units == EXACT else number["interval"]
+    word = decide(claim.rule, float(low), float(high))
+    return Verdict(word, "the interval lies on both sides of the bound" if word == "undecided" else "")
+
+
+def decide(rule: Mapping[str, Any], low: float, high: float) -> str:
+    """Return `holds`, `fails` or `undecided` for an interval; see `bounds` for the rule."""
     least, most = bounds(rule)
     closed = rule["kind"] == "within"
 
@@ -80,6 +103,25 @@ def verdict(rule: Mapping[str, Any], value: float, interval: tuple[float, float]
         return "holds"
     outside = high < least or low > most if closed else high <= least or low >= most
     return "fails" if outside else "undecided"
+
+
+def _unfit(claim: Claim, number: Mapping[str, Any]) -> str:
+    """Return why a number cannot decide a claim, or nothing if it can."""
+    kind, units = number.get("kind"), number.get("units") or {}
+    if kind is None and not units:
+        return "recorded before units were declared"
+    if kind is not None and kind not in KINDS:
+        return f"an interval of unknown kind {kind!r}"
+    if claim.units == EXACT:
+        return "" if kind == EXACT else f"the claim is about an exact number, not about {count_units(units)}"
+    if kind == EXACT:
+        return f"recorded as exact, the claim speaks of {claim.units}"
+    outermost, count = next(iter(units.items()), ("", 0))
+    if outermost != claim.units:
+        return f"the interval is over {outermost}, the claim speaks of {claim.units}"
+    if count < FEWEST:
+        return f"{count} {claim.units if count != 1 else singular(claim.units)}, and it takes {FEWEST}"
+    return "" if number.get("interval") else "no interval"
 
 
 def read_list(name: str) -> list[dict[str, Any]]:
@@ -110,7 +152,33 @@ def _claim(card: dict[str, Any], number: int) -> Claim:
     for field in ("statement", "rule"):
         if not card.get(field):
             raise CardError(f"{where}: {field} is missing")
-    rule = card["rule"]
+    units = card.get("units")
+    if not isinstance(units, str) or not units:
+        raise CardError(f"{where}: units must say what the claim speaks of: patients, scanners, …, or {EXACT}")
+    rule = _rule(where, card["rule"])
+    computed = card.get("computed_by")
+    if computed is not None and not (isinstance(computed, dict) and {"notebook", "key"} <= computed.keys()):
+        raise CardError(f"{where}: computed_by needs notebook and key, or is null")
+    if card.get("profile", "quick") not in PROFILES:
+        raise CardError(f"{where}: profile must be one of {', '.join(PROFILES)}")
+    paper_value = card.get("paper_value")
+    if isinstance(paper_value, (list, dict)):
+        raise CardError(f"{where}: paper_value must be a text or a number, got {paper_value}")
+    return Claim(
+        id=card["id"],
+        paper=card["paper"],
+        statement=" ".join(str(card["statement"]).split()),
+        paper_value="" if paper_value is None else str(paper_value),
+        rule=rule,
+        units=units,
+        computed_by=computed,
+        profile=card.get("profile", "quick"),
+        note=" ".join(str(card.get("note") or "").split()),
+    )
+
+
+def _rule(where: str, rule: Any) -> Mapping[str, Any]:
+    """Return a rule that can decide; errors name the claim."""
     kind = rule.get("kind") if isinstance(rule, dict) else None
     if kind not in _RULES:
         raise CardError(f"{where}: rule.kind {kind!r}.{did_you_mean(str(kind), _RULES)}")
@@ -123,18 +191,8 @@ def _claim(card: dict[str, Any], number: int) -> Claim:
             raise CardError(f"{where}: rule.{field} must be a number, got {number!r}")
     if kind == "within" and not ("low" in rule and "high" in rule and rule["low"] <= rule["high"]):
         raise CardError(f"{where}: rule.within needs low and high, low not above high")
-    computed = card.get("computed_by")
-    if computed is not None and not (isinstance(computed, dict) and {"notebook", "key"} <= computed.keys()):
-        raise CardError(f"{where}: computed_by needs notebook and key, or is null")
-    if card.get("profile", "quick") not in PROFILES:
-        raise CardError(f"{where}: profile must be one of {', '.join(PROFILES)}")
-    return Claim(
-        id=card["id"],
-        paper=card["paper"],
-        statement=" ".join(str(card["statement"]).split()),
-        paper_value="" if card.get("paper_value") is None else str(card["paper_value"]),
-        rule=rule,
-        computed_by=computed,
-        profile=card.get("profile", "quick"),
-        note=" ".join(str(card.get("note") or "").split()),
-    )
+    if kind != "within" and len(rule) != 2:
+        raise CardError(f"{where}: a rule of kind {kind} needs one bound, than or margin")
+    if rule.get("margin", 0) < 0:
+        raise CardError(f"{where}: rule.margin is a size, not below zero, got {rule['margin']}")
+    return dict(rule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from petrecon.compendium.reading import read_arrays, read_numbers
 from petrecon.compendium.receipts import read_receipt
-from petrecon.compendium.results import bootstrap
 from petrecon.errors import InputError
+from petrecon.metrics import Interval, Units, paired_interval
 
 
 def compare_runs(first: Path, second: Path, out: Path | None = None) -> str:
@@ -34,16 +35,30 @@ def compare_runs(first: Path, second: Path, out: Path | None = None) -> str:
     runs = [_load(first), _load(second)]
     lines = [f"A: {first}", f"B: {second}", ""]
     lines += _section("parameters (A, B)", _parameters(runs[0]["receipt"], runs[1]["receipt"]))
-    lines += _section("numbers (B minus A, 95 % interval)", _numbers(runs[0]["numbers"], runs[1]["numbers"]))
+    lines += _section("numbers (B minus A)", _numbers(runs[0]["numbers"], runs[1]["numbers"]))
     pictures = _pictures(runs[0]["arrays"], runs[1]["arrays"], out or second.parent, _stem(second))
     lines += _section("images (B minus A)", pictures)
     return "\n".join(lines).rstrip()
 
 
-def paired_difference(a: Any, b: Any) -> tuple[float, list[float]]:
-    """Return the mean of b − a and its paired bootstrap interval; samples are paired by their order."""
-    difference = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
-    return float(difference.mean()), bootstrap(list(difference))
+def paired_difference(a: dict[str, Any], b: dict[str, Any]) -> Interval | None:
+    """Return the mean of b − a over samples paired by their order, with its interval over the units of both numbers.
+
+    None when either has no samples, when they are not as many, or when it is not known what they are samples of.
+    """
+    first, second = a.get("samples"), b.get("samples")
+    if not first or not second or len(first) != len(second) or a.get("units") != b.get("units"):
+        return None
+    units = _labels(a.get("units") or {}, len(first))
+    return None if units is None else paired_interval(second, first, units=units)
+
+
+def _labels(counts: dict[str, int], n: int) -> Units | None:
+    """Return the label of every sample by level, from how many each level has; recorded samples lie outermost first."""
+    if not counts or math.prod(counts.values()) != n:
+        return None
+    places = np.unravel_index(np.arange(n), tuple(counts.values()))
+    return {name: place.tolist() for name, place in zip(counts, places, strict=True)}
 
 
 def _stem(path: Path) -> str:
@@ -91,12 +106,10 @@ def _numbers(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
             lines.append(f"{key}: {old} → {new}")
             continue
         line = f"{key}: {old:.4g} → {new:.4g}{unit}, difference {new - old:+.3g}"
-        pairs = a[key].get("samples"), b[key].get("samples")
-        if all(pairs) and len(pairs[0]) == len(pairs[1]) > 1:
-            mean, (low, high) = paired_difference(*pairs)
-            sure = "" if low <= 0 <= high else ", beyond chance"
-            between = f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
-            line = f"{key}: {old:.4g} → {new:.4g}{unit}, paired difference {between}{sure}"
+        found = paired_difference(a[key], b[key])
+        if found is not None:
+            sure = ", beyond chance" if found.kind == "bootstrap" and not found.low <= 0 <= found.high else ""
+            line = f"{key}: {old:.4g} → {new:.4g}{unit}, paired difference {found}{sure}"
         lines.append(line)
     return lines
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from petrecon.compendium.artefacts import STATES, artefacts
+from petrecon.compendium.claims import EXACT
+from petrecon.compendium.comparisons import excuses
 from petrecon.compendium.ledger import counts, ledger
 from petrecon.compendium.markdown import escape, list_table
+from petrecon.metrics.intervals import FEWEST, count_units
 from petrecon.paths import data_dir
 from petrecon.yaml_files import read_yaml
 
@@ -32,9 +35,11 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
         "",
         f"Of {len(content['claims'])} claims, in the {profile} profile: "
         + ", ".join(f"{number} {word}" for word, number in found.items() if number)
-        + ". A claim holds when the whole 95 % interval satisfies its rule, fails when all of it violates "
-        "it, and is undecided otherwise. A verdict is *indicative* when the run is smaller than the "
-        "claim asks for.",
+        + f". Every interval says what it is: a bootstrap or a jackknife (made to hold the truth in 95 % of cases), or "
+        "the range of all that were tried; and what it is over, the outermost first. A claim holds when the whole "
+        "interval satisfies its rule and fails when all of it violates it. It is undecided otherwise, and whenever "
+        f"the interval is not over what the claim speaks of, or over fewer than {FEWEST} of them. A verdict is "
+        "*indicative* when the run is smaller than the claim asks for.",
         "",
     ]
     for paper in dict.fromkeys(row["paper"] for row in content["claims"]):
@@ -46,11 +51,12 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
             list_table(header, rows, caption=title, name=f"tab-claims-{paper}", widths="45 17 19 19"),
             "",
         ]
-    return "\n".join([*lines, *_artefact_lines()])
+    return "\n".join([*lines, *_excused_lines(), *_artefact_lines()])
 
 
 def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
-    statement = escape(row["statement"]) + (f" *{escape(row['note'])}*" if row["note"] else "")
+    statement = f"{escape(row['statement'])} *{_about(row['units'])}.*"
+    statement += f" *{escape(row['note'])}*" if row["note"] else ""
     return [
         statement,
         escape(row["paper_value"]) or "–",
@@ -63,16 +69,45 @@ def _value(entry: dict[str, Any], pages: Mapping[str, str]) -> str:
     word = entry["verdict"]
     if "value" not in entry:
         return word
-    unit = f" {escape(entry['unit'])}" if entry.get("unit") else ""
-    span = entry.get("interval")
-    between = f" ({span[0]:.3g} to {span[1]:.3g})" if span else ""
-    page = pages.get(entry["run"])
-    number = f"{entry['value']:.3g}{unit}"
-    number = f"{{doc}}`{number} <{page}>`" if page else number
+    unit, page = entry.get("unit", ""), pages.get(entry["run"])
+    value = entry["value"]
+    number = f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+    # what stands in a role is no Markdown: an escape would be printed
+    number = f"{{doc}}`{number} {unit}".rstrip() + f" <{page}>`" if page else f"{number} {escape(unit)}".rstrip()
     notes = [
         note for note, told in (("indicative", entry.get("indicative")), ("stale", entry["state"] != "fresh")) if told
     ]
-    return f"{{{_BADGES[word]}}}`{word}` {number}{between}" + (f", *{', '.join(notes)}*" if notes else "")
+    because = f": {escape(entry['reason'])}" if entry.get("reason") else ""
+    text = f"{{{_BADGES[word]}}}`{word}` {number}{_between(entry)}{because}"
+    return text + (f", *{', '.join(notes)}*" if notes else "")
+
+
+def _between(entry: dict[str, Any]) -> str:
+    """Return the interval in words: ``, 0.2 to 0.9 (bootstrap over 5 scanner pairs)``."""
+    kind, over, span = entry.get("kind", ""), escape(count_units(entry.get("units") or {})), entry.get("interval")
+    if kind == EXACT:
+        return " (exact)"
+    if not span:
+        return f" ({over})" if over else ""
+    ends = f", {span[0]:.3g} to {span[1]:.3g}"
+    return f"{ends} ({escape(kind)} {'of' if kind == 'range' else 'over'} {over})" if kind and over else ends
+
+
+def _about(units: str) -> str:
+    return "Exact" if units == EXACT else f"About {escape(units)}"
+
+
+def _excused_lines() -> list[str]:
+    rows = [[escape(excuse.id), escape(excuse.reason)] for excuse in excuses()]
+    if not rows:
+        return []
+    caption = "Recorded comparisons that are no claims, by notebook and key (\\* stands for anything), and why."
+    return [
+        "## Compared, and no claim",
+        "",
+        list_table(["What was recorded", "Why it is no claim"], rows, caption=caption, name="tab-excused"),
+        "",
+    ]
 
 
 def _artefact_lines() -> list[str]:

@@ -13,14 +13,15 @@ from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import book_dir
 
 PUBLISHED = "laptop"
+_SHOWN = ("id", "paper", "statement", "paper_value", "units", "profile", "note")
 
 
 def ledger(profile: str = "quick") -> dict[str, Any]:
     """Return every claim with value and verdict of the published (laptop) run and of `profile`'s.
 
-    A value is `{value, interval, unit, verdict, run, state, command, note}`; the verdict is `holds`, `fails`,
-    `undecided` or `not run yet`; `indicative` is true when the run is smaller than the claim's `profile` asks
-    for.
+    A value is `{value, interval, kind, units, unit, verdict, reason, run, state, command, note}`; the verdict is
+    `holds`, `fails`, `undecided` (with the reason) or `not run yet`; `indicative` is true when the run is smaller
+    than the claim's `profile` asks for.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     """
     rows = []
     for claim in claims():
-        row = {name: getattr(claim, name) for name in ("id", "paper", "statement", "paper_value", "profile", "note")}
+        row = {name: getattr(claim, name) for name in _SHOWN}
         row["published"] = _entry(claim, PUBLISHED)
         row["yours"] = _entry(claim, profile)
         rows.append(row)
@@ -43,7 +44,7 @@ def write_ledger(profile: str = "quick") -> dict[str, Any]:
     content = ledger(profile)
     folder = book_dir() / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "ledger.json", content)
+    write_json(folder / "ledger.json", content, sort=False)
     return content
 
 
@@ -72,12 +73,15 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
     if isinstance(number["value"], str):
         note = f"{run.stem} recorded a word under {key!r}, and a rule needs a number"
         return {"verdict": "not run yet", "run": run.stem, "command": run.command, "note": note}
-    decided = verdict(claim.rule, float(number["value"]), number.get("interval"))
+    decided = verdict(claim, number)
     entry = {
         "value": number["value"],
         "interval": number.get("interval"),
+        "kind": number.get("kind", ""),
+        "units": number.get("units", {}),
         "unit": number.get("unit", ""),
-        "verdict": decided,
+        "verdict": decided.word,
+        "reason": decided.reason,
         "run": run.stem,
         "command": run.command,
         "state": str(status(run)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from petrecon.errors import MissingError
+from petrecon.errors import MissingError, PetreconError
+from petrecon.metrics.intervals import Interval
 
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, SyntaxError, EOFError, BadZipFile, zlib.error)
 
@@ -41,6 +42,16 @@ def read_numbers(path: Path, command: str) -> dict[str, dict[str, Any]]:
         if not all("value" in number for number in numbers.values()):
             raise ValueError("a number has no value")
     return numbers
+
+
+def as_interval(number: Mapping[str, Any]) -> Interval:
+    """Return a recorded number with its interval, as `record` returned it; without one where its kind is not known."""
+    value, kind = float(number["value"]), str(number.get("kind", "none"))
+    low, high = number.get("interval") or (value, value)
+    try:
+        return Interval(value, float(low), float(high), kind, dict(number.get("units") or {}))
+    except PetreconError:  # recorded before kinds were declared
+        return Interval(value, value, value, "none")
 
 
 def read_arrays(path: Path, command: str) -> dict[str, np.ndarray]:

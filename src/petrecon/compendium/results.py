@@ -6,7 +6,6 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,10 @@ import numpy as np
 
 from petrecon.compendium.by_hand import by_hand, scratch
 from petrecon.compendium.shown import speak
-from petrecon.errors import InputError
+from petrecon.errors import InputError, PetreconError
+from petrecon.metrics.intervals import Interval
+from petrecon.metrics.resampling import Units, unit_order
+from petrecon.metrics.resampling import interval as make_interval
 from petrecon.paths import root
 
 _backends: list[dict[str, str]] = []
@@ -40,10 +42,13 @@ def record(
     value: Any = None,
     *,
     unit: str = "",
-    interval: Sequence[float] | None = None,
     samples: Any = None,
+    units: Units | None = None,
+    interval: Interval | None = None,
+    kind: str | None = None,
+    compares: tuple[str, str] | None = None,
     note: str = "",
-) -> None:
+) -> Interval | None:
     """Keep a number for the ledger, for comparison of runs and for other notebooks.
 
     Parameters
@@ -51,37 +56,83 @@ def record(
     key : str
         Its name in this notebook, `"mlem/psnr"` for example.
     value : number, bool or str, optional
-        The number; the mean of `samples` when it is not given.
+        The number; the mean of `samples` over units, or the value of `interval`, when it is not given.
     unit : str
         Its unit, empty when it has none.
-    interval : (low, high), optional
-        The 95 % interval; when the value is the mean of `samples`, their bootstrap interval by default.
     samples : (n,) array-like, optional
         The values it is the mean of, in an order that is the same in every run (so that runs can be paired).
+    units : str or mapping
+        What a sample is one of: `"patients"`, or labels by level for nested samples; see `petrecon.metrics.interval`,
+        which makes the interval.
+    interval : Interval, optional
+        From `petrecon.metrics`, for a number that is no mean of samples.
+    kind : "exact", optional
+        For a count or an identity, which its value decides.
+    compares : (first, second), optional
+        The two methods, when the number says which is better. Every such key must be a claim or be excused.
     note : str
         What a reader of the ledger should know.
+
+    Returns
+    -------
+    Interval or None
+        What the ledger holds, for the page to print (`petrecon.metrics.format_interval`); None for a text.
 
     Raises
     ------
     InputError
-        If the value is not finite, not a number, or missing, or the interval is not (low, high).
+        If the value is not finite, not a number, or missing; if samples come without units, or an interval that does
+        not say what it is over; nothing is written.
     """
     values = None if samples is None else [float(_finite(key, s)) for s in np.asarray(_plain(samples)).ravel()]
-    if value is None and not values:
-        raise InputError(f"record({key!r}): give a value or samples")
-    mean = float(np.mean(values)) if values else math.nan
-    kept = mean if value is None else _finite(key, value)
-    if interval is None and values and len(values) > 1 and math.isclose(kept, mean, rel_tol=1e-6):
-        interval = bootstrap(values)
-    if interval is not None:
-        interval = [float(_finite(key, end)) for end in interval]
-        if len(interval) != 2 or interval[0] > interval[1]:
-            raise InputError(f"record({key!r}): the interval must be (low, high), got {interval}")
-    entry = {"value": kept, "unit": unit, "interval": interval, "samples": values, "note": note}
+    given = None if value is None else _finite(key, value)
+    try:
+        found = _interval_of(given, values, units, interval, kind)
+        order = unit_order(units, len(values)) if values and units is not None else []
+    except PetreconError as error:
+        raise InputError(f"record({key!r}): {error}") from None
+    if compares is not None and not (len(compares) == 2 and all(isinstance(name, str) and name for name in compares)):
+        raise InputError(f"record({key!r}): compares is a pair of names, got {compares!r}")
+    entry = {
+        "value": found.value if given is None and found is not None else given,
+        "unit": unit,
+        "samples": [values[k] for k in order] if values and order else values,
+        "note": note,
+        "compares": list(compares) if compares else None,
+    }
+    if found is not None:
+        entry["interval"] = [found.low, found.high] if found.known else None
+        entry["kind"] = found.kind if found.kind != "none" else None
+        entry["units"] = dict(found.units) or None
     path = output(".numbers.json")
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    numbers[key] = {name: part for name, part in entry.items() if part not in (None, "")}
-    write_json(path, numbers)
+    numbers[key] = {name: entry[name] for name in sorted(entry) if entry[name] not in (None, "")}
+    write_json(path, dict(sorted(numbers.items())), sort=False)  # the order of units says which is outermost
+    return found
+
+
+def _interval_of(
+    value: Any, samples: list[float] | None, units: Units | None, interval: Interval | None, kind: str | None
+) -> Interval | None:
+    if interval is not None:
+        if not isinstance(interval, Interval):
+            raise InputError("two bare ends do not say what they are over: give petrecon.metrics.interval(…, units=…)")
+        if kind is not None or not (value is None or math.isclose(value, interval.value, rel_tol=1e-6)):
+            raise InputError("an interval brings its own kind and value: leave out those beside it")
+        return interval
+    if samples is not None and kind is None:
+        if units is None:
+            raise InputError('samples need units, what a sample is one of: units="patients" for example')
+        found = make_interval(samples, units=units)
+        agree = value is None or math.isclose(value, found.value, rel_tol=1e-6)
+        return found if agree else Interval(float(value), float(value), float(value), "none", found.units)
+    if value is None:
+        raise InputError("give a value or samples")
+    if kind not in (None, "exact"):
+        raise InputError("kind can only be 'exact': an interval of another kind brings it along")
+    if isinstance(value, str):
+        return None
+    return Interval(float(value), float(value), float(value), kind or "none")
 
 
 def save_array(key: str, array: Any, **meta: Any) -> None:
@@ -170,14 +221,6 @@ def watch() -> None:
     sys.addaudithook(note)
 
 
-def bootstrap(samples: Sequence[float], draws: int = 2000, level: float = 0.95) -> list[float]:
-    """Return the percentile bootstrap interval of the mean of samples."""
-    values = np.asarray(samples, dtype=float)
-    picks = np.random.default_rng(0).integers(0, values.size, (draws, values.size))
-    low, high = np.quantile(values[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return [float(low), float(high)]
-
-
 def finish() -> None:
     """Write what only the kernel knows (memory, versions, backends, files read); the runner calls it last."""
     import resource
@@ -200,10 +243,10 @@ def finish() -> None:
     write_json(output(".kernel.json"), facts)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON at once or not at all."""
+def write_json(path: Path, content: Any, *, sort: bool = True) -> None:
+    """Write JSON at once or not at all, with its keys in alphabetical order unless theirs means something."""
     partial = path.with_name(path.name + ".partial")
-    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(content, indent=1, sort_keys=sort, allow_nan=False, ensure_ascii=False)
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
 

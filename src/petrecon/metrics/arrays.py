@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from petrecon.errors import InputError
 
-Image = Tensor | ArrayLike
+if TYPE_CHECKING:  # a page without tensors does not wait for torch
+    from torch import Tensor
+
+Image: TypeAlias = "Tensor | ArrayLike"
 
 
 def as_array(image: Image, name: str = "image") -> NDArray[np.float64]:
@@ -19,7 +23,7 @@ def as_array(image: Image, name: str = "image") -> NDArray[np.float64]:
     InputError
         If it holds a value that is not finite or is complex: a metric of such an image means nothing.
     """
-    plain = np.asarray(image.detach().cpu().numpy() if isinstance(image, Tensor) else image)
+    plain: Any = image.detach().cpu().numpy() if hasattr(image, "detach") else image
     if np.iscomplexobj(plain):
         raise InputError(f"the {name} is complex: give real numbers")
     array = np.asarray(plain, dtype=np.float64)

@@ -49,6 +49,12 @@ class Pairs:
         return len(self.members)
 
     @property
+    def units(self) -> dict[str, list[str]]:
+        """What the members are, for `petrecon.metrics.interval`: heads, warped anew for each, of a few donors."""
+        heads = [str(m.number) for m in self.members]
+        return {"donors": [m.anatomy for m in self.members], "heads": heads}
+
+    @property
     def scanner(self) -> str:
         """Name of the scanner."""
         return self.members[0].scanner

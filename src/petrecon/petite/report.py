@@ -19,6 +19,9 @@ Pair = tuple[str, str]
 METRICS = ("psnr", "ssim", "nrmse", "psnr_ideal", "best")
 """What another run must record of a row that joins a study."""
 
+UNITS = "scanner pairs"
+"""What one sample of a study is."""
+
 KEPT = "full-kept"
 """Full fine-tuning that keeps BatchNorm's statistics: a row of this study, not of the paper."""
 
