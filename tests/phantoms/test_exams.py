@@ -163,3 +163,12 @@ def spoil(image, value, at=(32, 32)):
 def test_activity_that_cannot_be_measured_is_refused(subject, make, message):
     with pytest.raises(InputError, match=message):
         simulate_exam(subject, make(activity(subject, "fdg", 0)), SCANNER)
+
+
+def test_frames_beside_a_dynamic_activity_must_be_its_own(subject):
+    """Others of the same number used to be believed: wrong durations, wrong decay."""
+    made = dynamic_activity(subject, "pe2i", 0)
+    other = Frames(tuple(2 * d for d in made.frames.durations_s), made.frames.half_life_s)
+    with pytest.raises(ParameterError, match="frames of its own"):
+        simulate_exam(subject, made, SCANNER, frames=other)
+    assert simulate_exam(subject, made, SCANNER, frames=made.frames).frames == made.frames

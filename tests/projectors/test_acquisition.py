@@ -195,3 +195,9 @@ def test_complex_values_are_refused_by_name(tiny):
 def test_a_number_of_subsets_that_is_no_whole_number_is_refused(tiny, n):
     with pytest.raises(InputError, match="give a whole number"):
         AcquisitionModel(projector(tiny, "joseph")).subset_models(n)
+
+
+def test_a_resolution_for_other_voxels_is_refused(tiny):
+    """Of the same shape it used to be taken, and to blur by a wrong width."""
+    with pytest.raises(InputError, match="resolution is for voxels of"):
+        AcquisitionModel(projector(tiny, "joseph"), resolution=GaussianResolution(tiny.image_shape, (7.0, 8.1), 9.0))

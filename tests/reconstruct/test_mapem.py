@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct import Quadratic, RelativeDifference, SmoothedTV, map_em, mlem
 from petrecon.reconstruct.mapem import objective, surrogate_minimiser
@@ -88,3 +89,8 @@ def test_a_dynamic_model_equals_its_frames_one_by_one(model, counts):
     for t in (0, 1):
         alone = AcquisitionModel(**parts, scale=float(scale[t]), background=background[t])
         assert torch.allclose(together[t], map_em(y[t], alone, RelativeDifference(5.0), 6), rtol=1e-9)
+
+
+def test_a_penalty_for_another_number_of_dimensions_is_refused(model, counts):
+    with pytest.raises(InputError, match="images of dims=3, the model's have 2"):
+        map_em(counts, model, Quadratic(0.1, dims=3), 1)

@@ -104,7 +104,7 @@ def dip(
     check_fit(y, model, divisor=16)
     settings = replace(DDIPSettings(), adapt="full", data="poisson", learning_rate=learning_rate, weight_decay=0.0)
     if scale is None:
-        scale = measured_scale(y.to(model.factors.device), model, model.projector.geometry.voxel_size)
+        scale = measured_scale(y.to(model.factors.device), model)
     measured = Measurement(y, model, checked_scale(scale, y, 1), 1)
     z = measured.to_network(checked_mr(torch.zeros(model.image_shape) if mr is None else mr, y, model).to(y.device))
     if mr is None:

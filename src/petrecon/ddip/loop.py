@@ -139,7 +139,7 @@ def ddip(
     watch = Stopwatch(device)
     with _named_when_out_of_memory(y.shape[:-2].numel()):
         with watch.time("em"):
-            unit = measured_scale(here, model, model.projector.geometry.voxel_size) if scale is None else scale
+            unit = measured_scale(here, model) if scale is None else scale
             measured = Measurement(y.to(device), model, checked_scale(unit, y, slices).to(device), slices)
             warm = mlem(here, model, settings.warm_start).to(device) if settings.warm_start else None
         x0 = None if warm is None else measured.to_network(warm / measured.scale)

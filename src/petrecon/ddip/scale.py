@@ -42,10 +42,10 @@ def scale_of(image: Tensor, voxel_size: tuple[float, ...]) -> Tensor:
     return torch.stack(scales).reshape(image.shape[:-2])
 
 
-def measured_scale(y: Tensor, model: AcquisitionModel, voxel_size: tuple[float, ...], iterations: int = 30) -> Tensor:
+def measured_scale(y: Tensor, model: AcquisitionModel, iterations: int = 30) -> Tensor:
     """Return the scale from a measurement alone: `scale_of` its MLEM image after 30 iterations, kBq/mL.
 
     Fewer iterations underestimate small structures, more of them take noise for uptake: at a twentieth to a fifth of
     a brain exam, 30 come within 10 % of the scale of the noise-free image, which the network is trained to forgive.
     """
-    return scale_of(mlem(y, model, iterations), voxel_size)
+    return scale_of(mlem(y, model, iterations), model.projector.geometry.voxel_size)

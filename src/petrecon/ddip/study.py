@@ -96,7 +96,7 @@ def measure(
         profile="quick" if profile == "quick" else "laptop",
         realisations=realisations,
     )
-    scale = measured_scale(exam.counts, exam.model, subject.voxel_size)
+    scale = measured_scale(exam.counts, exam.model)
     return Case(subject, exam, _shifted(subject.mr, mr_shift_mm), scale)
 
 

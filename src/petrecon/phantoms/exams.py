@@ -147,7 +147,8 @@ def simulate_exam(
     backend : str
         Of the projector.
     frames : Frames, optional
-        Durations and half-life. A static image is repeated in every frame. None: one frame.
+        Durations and half-life. A static image is repeated in every frame. None: one frame, or those of a
+        dynamic activity, from which others must not differ.
     **overrides
         Passed to ``scanner.geometry`` (for example ``rings``).
 
@@ -234,7 +235,9 @@ def _activity(subject: Subject, source: Source, seed: int, frames: Frames | None
     elif isinstance(source, Protocol):
         source = dynamic_activity(subject, source, seed)
     if isinstance(source, Dynamic):
-        return source.activity, frames or source.frames
+        if frames not in (None, source.frames):
+            raise ParameterError("a dynamic activity has frames of its own: leave frames out, or give the same ones")
+        return source.activity, source.frames
     x = source.to(torch.float32)
     if frames is not None and x.ndim == subject.labels.ndim:
         x = x.expand(len(frames), *x.shape).contiguous()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from petrecon.errors import InputError
-from petrecon.projectors.elementary import Diagonal
+from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import check_subsets
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import Projector
@@ -72,8 +72,8 @@ class AcquisitionModel:
     Raises
     ------
     InputError
-        For shapes that do not fit, values that are negative, complex or not finite, or attenuation factors above 1;
-        the message names the argument.
+        For shapes or voxel sizes that do not fit, values that are negative, complex or not finite, or attenuation
+        factors above 1; the message names the argument.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class AcquisitionModel:
         self.image_shape, self.sinogram_shape = projector.in_shape, shape
         self.attenuation = None if attenuation is None else _survivors(_expanded("attenuation", attenuation, projector))
         self.normalisation = None if normalisation is None else _expanded("normalisation", normalisation, projector)
-        self.resolution = resolution
+        self.resolution = _same_voxels(resolution, projector)
         self.scale = _non_negative("scale", torch.as_tensor(scale, dtype=_dtype(scale, projector.dtype)))
         self.background = _expanded("background", 0.0 if background is None else background, projector)
         factors = self.scale.reshape(*self.scale.shape, *(1,) * len(shape))
@@ -182,6 +182,15 @@ def _optional_views(y: torch.Tensor | None, i: int, n: int, shape: tuple[int, ..
 
 def _dtype(value: Values, default: torch.dtype) -> torch.dtype:
     return value.dtype if isinstance(value, torch.Tensor) and value.is_floating_point() else default
+
+
+def _same_voxels(resolution: LinearOperator | None, projector: Projector) -> LinearOperator | None:
+    """Refuse a resolution that was made for voxels of another size than the projector's: it would blur wrongly."""
+    if isinstance(resolution, GaussianResolution):
+        own, other = projector.geometry.voxel_size, resolution.voxel_size
+        if len(own) != len(other) or not np.allclose(own, other, rtol=1e-5, atol=0):
+            raise InputError(f"the resolution is for voxels of {other} mm, the projector has {own}: give it the same")
+    return resolution
 
 
 def _survivors(factors: torch.Tensor) -> torch.Tensor:

@@ -88,6 +88,7 @@ class GaussianResolution(LinearOperator):
         if any(not math.isfinite(w) or w < 0 for w in widths):
             raise InputError(f"fwhm_mm {widths} must be finite and not negative")
         self.fwhm_mm = widths
+        self.voxel_size = tuple(float(h) for h in voxel_size)
         self._matrices = [_toeplitz(n, w / h) for n, h, w in zip(image_shape, voxel_size, widths, strict=True)]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -93,10 +93,14 @@ def map_em(
     Raises
     ------
     InputError
-        On counts or a start image that cannot be used, or a result that is not finite.
+        On counts, a start image or a penalty's `dims` that cannot be used, or a result that is not finite.
     """
     check_counts(y, tuple(model.linear.out_shape))
-    dims, image = len(model.linear.out_shape), (...,) + (None,) * len(model.linear.in_shape)
+    axes = len(model.linear.in_shape)
+    own = getattr(penalty, "dims", axes)
+    if own != axes:
+        raise InputError(f"the penalty is for images of dims={own}, the model's have {axes}: give dims={axes}")
+    dims, image = len(model.linear.out_shape), (...,) + (None,) * axes
     x = start_image(y, model, x0)
     sensitivity, shift = model.sensitivity(), background_shift(model)
     seen = sensitivity > 0
