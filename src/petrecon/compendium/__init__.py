@@ -6,6 +6,7 @@ with `petrecon --help`.
 """
 
 from petrecon.compendium.figures import image, show, style
+from petrecon.compendium.matrix import planned_runs
 from petrecon.compendium.other_runs import load_array, load_numbers
 from petrecon.compendium.profiles import profile_sizes
 from petrecon.compendium.results import record, record_backend, save_array, say, uses
@@ -16,6 +17,7 @@ __all__ = [
     "image",
     "load_array",
     "load_numbers",
+    "planned_runs",
     "profile_sizes",
     "ranking",
     "record",

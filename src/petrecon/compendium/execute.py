@@ -19,7 +19,7 @@ from petrecon.errors import PetreconError, RunFailed
 from petrecon.paths import root
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
-_FIRST_LINE = "import petrecon.compendium.results as _run; _run.watch(); del _run"
+_FIRST_LINE = "import petrecon.provenance.reads as _reads; _reads.watch(); del _reads"
 _LAST_CELL = "from petrecon.compendium.results import finish as _finish\n_finish()"
 
 
@@ -92,7 +92,9 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
             autosave_cell_every=0,
             coalesce_streams=True,
             on_cell_execute=on_cell,
-            kernel_manager_class=_kernel_manager({"PETRECON_RUN": str(stem), **_environment()}),
+            kernel_manager_class=_kernel_manager(
+                {"PETRECON_RUN": str(stem), "IPYTHONDIR": str(stem.parent), **_environment()}
+            ),
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
         )
     except DeadKernelError:
@@ -161,6 +163,8 @@ def _environment() -> dict[str, str]:
         "PETRECON_HOME": str(root()),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONHASHSEED": "0",
+        "PYTHONOPTIMIZE": "",
+        "PYTHONSTARTUP": "",
         "TQDM_DISABLE": "1",
         "PYTHONWARNINGS": "ignore:IProgress not found",  # what peft's and MONAI's imports say without ipywidgets
         **CONSIDERATE,

@@ -9,7 +9,7 @@ from petrecon.compendium.reading import read_numbers
 from petrecon.compendium.receipts import receipt_of, status
 from petrecon.compendium.results import write_json
 from petrecon.compendium.runs import Run, plan
-from petrecon.errors import CardError, PetreconError, did_you_mean
+from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir
 
 PUBLISHED = "laptop"
@@ -19,15 +19,13 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     """Return every claim with value and verdict of the published (laptop) run and of `profile`'s.
 
     A value is `{value, interval, unit, verdict, run, state, command, note}`; the verdict is `holds`, `fails`,
-    `undecided` or `not run yet`; `indicative` is true when the run is smaller than the claim's `profile` asks
-    for.
+    `undecided` or `not run yet` (when a receipt or its numbers are broken, `note` says so and names the cure);
+    `indicative` is true when the run is smaller than the claim's `profile` asks for.
 
     Raises
     ------
     CardError
         If a claim names a notebook or a parameter that is not there.
-    MissingError
-        If a run's receipt or numbers are broken; the message names the command that makes them again.
     """
     rows = []
     for claim in claims():
@@ -60,10 +58,13 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
         run = _run(claim, profile)
     except PetreconError as error:
         raise CardError(f"data/claims.yml: {claim.id}: {error}") from None
-    receipt = receipt_of(run)
-    if receipt is None or "numbers" not in receipt["outputs"]:
-        return {"verdict": "not run yet", "run": run.stem, "command": run.command}
-    numbers = read_numbers(run.path("numbers"), run.command)
+    try:
+        receipt = receipt_of(run)
+        if receipt is None or "numbers" not in receipt["outputs"]:
+            return {"verdict": "not run yet", "run": run.stem, "command": run.command}
+        numbers = read_numbers(run.path("numbers"), run.command)
+    except MissingError as error:
+        return {"verdict": "not run yet", "run": run.stem, "command": run.command, "note": str(error)}
     key = claim.computed_by["key"]
     if key not in numbers:
         note = f"{run.stem} recorded no {key!r}.{did_you_mean(key, numbers)}"

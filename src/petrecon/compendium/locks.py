@@ -10,19 +10,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from petrecon.errors import BusyError
-from petrecon.paths import cache_dir
+
+RUNNING = ".running"
+"""Folder of locks and unfinished runs, beside the pages: what is at work does not depend on the cache."""
 
 
 @contextmanager
-def locked(name: str, what: str, wait: bool = False) -> Iterator[None]:
-    """Hold the lock `name` while the block runs; with `wait`, after its holder lets go.
+def locked(place: Path, what: str, wait: bool = False) -> Iterator[None]:
+    """Hold the lock of `place` (a path; the lock is the file `<place>.lock`) while the block runs.
+
+    Parameters
+    ----------
+    place : Path
+        What only one process may write.
+    what : str
+        Its name in the message.
+    wait : bool
+        Wait until its holder lets go.
 
     Raises
     ------
     BusyError
         If another process holds it and `wait` is False; the message names that process and `what`.
     """
-    path = _locks() / f"{name}.lock"
+    path = _lock(place)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -37,32 +49,28 @@ def locked(name: str, what: str, wait: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def working_folder(name: str) -> Iterator[Path]:
+def working_folder(place: Path) -> Iterator[Path]:
     """Give an empty folder for a run whose lock is held; it goes when the block ends.
 
-    Folders left by runs that were killed, whose locks are free again, are removed first.
+    Folders left beside it by runs that were killed, whose locks are free again, are removed first.
     """
-    base = cache_dir() / "running"
-    base.mkdir(exist_ok=True)
-    for left in base.iterdir():
-        if left.name == name or not _is_held(left.name):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for left in place.parent.iterdir():
+        if left.is_dir() and (left == place or not _is_held(left)):
             shutil.rmtree(left, ignore_errors=True)
-    folder = base / name
-    folder.mkdir()
+    place.mkdir()
     try:
-        yield folder
+        yield place
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _locks() -> Path:
-    folder = cache_dir() / "locks"
-    folder.mkdir(exist_ok=True)
-    return folder
+def _lock(place: Path) -> Path:
+    return place.with_name(f"{place.name}.lock")
 
 
-def _is_held(name: str) -> bool:
-    with (_locks() / f"{name}.lock").open("a") as file:
+def _is_held(place: Path) -> bool:
+    with _lock(place).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from petrecon.errors import CardError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.provenance.files import kept_by_stamp, text_hash
+from petrecon.provenance.reads import note, unnoticed
 
 
 def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
@@ -21,13 +26,25 @@ def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
     path = data_dir() / "profiles.yml"
     if not path.is_file():
         return {}
-    try:
-        every = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise CardError(f"data/profiles.yml is not valid YAML: {str(error).splitlines()[0]}") from None
-    own = every.get(notebook)
+    with unnoticed():
+        own = _every(path).get(notebook)
     if own is None:
         return {}
     if not isinstance(own, dict) or profile not in own:
         raise CardError(f"data/profiles.yml: {notebook} has no section {profile!r}.{did_you_mean(profile, own or ())}")
-    return dict(own[profile] or {})
+    sizes = copy.deepcopy(dict(own[profile] or {}))
+    note(f"profile sizes of {notebook} in {profile}", sizes_hash(sizes))
+    return sizes
+
+
+def sizes_hash(sizes: dict[str, Any]) -> str:
+    """Return the hash of a notebook's sizes, in their order."""
+    return text_hash(json.dumps(sizes))
+
+
+@kept_by_stamp
+def _every(path: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise CardError(f"data/profiles.yml is not valid YAML: {str(error).splitlines()[0]}") from None

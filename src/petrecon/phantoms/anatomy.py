@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petrecon import paths
 from petrecon.errors import ParameterError, did_you_mean
 from petrecon.phantoms.head import FLUID_MM, SCALP_MM, SKULL_MM, Labels, add_shells, crop
 from petrecon.phantoms.regions import BRAIN_TISSUES, SCALP, SKULL, Region, labels_of, region_of
-from petrecon.phantoms.wheels import registered, registry, sha256
-
-BUILD_VERSION = 3
-"""Raise it when a change to this package changes any built head: it is part of the cache's key."""
+from petrecon.provenance.cache import cached
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.wheels import registered, registry
 
 _SHELL_ROOM = int(FLUID_MM + SKULL_MM + SCALP_MM) + 14  # the hull is closed with a ball of 12 mm first
 
@@ -125,29 +119,21 @@ def load_anatomy(name: str | Path) -> Anatomy:
     return _make(str(name), labels, origin + np.array(first), f"the user's file {name}", "the user's own")
 
 
+def anatomy_key(name: str) -> dict[str, Any]:
+    """Return what a built-in head depends on besides code: the files of wheels that it is made from."""
+    return {"anatomy": name, "files": {file_id: file_hash(registered(file_id)) for file_id in _INPUTS[name]}}
+
+
 def _cached(name: str) -> tuple[Labels, NDArray[np.float64]]:
-    """Return a built head from the cache, building it first when its inputs or the code's version changed."""
-    text = repr([BUILD_VERSION, name, [sha256(registered(i)) for i in _INPUTS[name]]])
-    folder = paths.cache_dir() / "anatomy"
-    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-    try:
-        with file.open("rb") as stream, np.load(stream) as stored:
-            return stored["labels"], stored["origin"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
-        pass  # not there yet, or half a file from another program: build it again
+    """Return a built head from the cache, building it first when its files, the code or the packages changed."""
+    stored = cached("heads", name, anatomy_key(name), __name__, lambda: _cropped(name))
+    return stored["labels"], stored["origin"]
+
+
+def _cropped(name: str) -> dict[str, NDArray[Any]]:
     labels, origin = _build(name)
     labels, first = crop(labels)
-    origin = origin + np.array(first)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            np.savez_compressed(out, labels=labels, origin=origin)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return labels, origin
+    return {"labels": labels, "origin": origin + np.array(first)}
 
 
 def _build(name: str) -> tuple[Labels, NDArray[np.float64]]:
