@@ -200,9 +200,10 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
 def book(profile: str) -> None:
     """Build the book from the runs that exist; pages that were not run say which command makes them."""
     from petrecon.compendium.book import build
-    from petrecon.compendium.ledger import write_ledger
+    from petrecon.compendium.ledger import broken, write_ledger
 
-    write_ledger(profile)
+    for line in broken(write_ledger(profile)):
+        click.echo(f"not counted: {line}", err=True)
     click.echo(build(profile))
 
 

@@ -10,6 +10,7 @@ import pytest
 from petrecon.compendium import results, vocabulary
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan
+from petrecon.provenance import reads
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -60,7 +61,8 @@ def _no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PETRECON_RUN", "PETRECON_CACHE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(results, "_backends", [])
-    monkeypatch.setattr(results, "_read", [])
+    for name in ("_noted", "_stamps"):
+        monkeypatch.setattr(reads, name, {})
     vocabulary._read.cache_clear()
 
 

@@ -11,6 +11,7 @@ from petrecon.compendium import load_array, load_numbers
 from petrecon.compendium.results import bootstrap, finish, record, record_backend, save_array, uses
 from petrecon.compendium.runs import plan
 from petrecon.errors import InputError, MissingError
+from petrecon.provenance.files import data_hash
 
 
 @pytest.fixture
@@ -95,7 +96,9 @@ def test_finish_reports_backends_files_and_memory(stem, project):
     finish()
     found = _read(stem, ".kernel.json")
     assert [p["backend"] for p in found["projectors"]] == ["joseph", "matrix"]
-    assert found["inputs"] == ["data/parameters.yml"]
+    assert found["inputs"]["data data/parameters.yml"] == data_hash(project / "data" / "parameters.yml")
+    assert found["threads"]["cores"] >= 1
+    assert set(found["cache"]) == {"read", "made"}
     assert found["peak_memory_mib"] > 10
     assert found["versions"]["numpy"] == np.__version__
 

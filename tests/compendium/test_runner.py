@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from petrecon.compendium.locks import locked
+from petrecon.compendium.locks import RUNNING, locked
 from petrecon.compendium.receipts import status
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan, runs_dir
@@ -40,7 +40,11 @@ if "TOY_PIPE" in os.environ:
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _unfinished() -> list[str]:
+    return [path.name for path in sorted((runs_dir("quick") / RUNNING).iterdir()) if path.is_dir()]
 
 
 def test_the_executed_notebook_has_parameters_results_and_no_times(made: Path):
@@ -75,7 +79,7 @@ def test_a_notebook_that_fails_leaves_earlier_results(made: Path, capsys):
     assert "\x1b" not in str(caught.value)
     assert "failed" in capsys.readouterr().err
     assert _bytes(runs_dir("quick")) == before
-    assert list((made / ".cache" / "running").iterdir()) == []
+    assert _unfinished() == []
 
 
 @pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")])
@@ -131,15 +135,15 @@ def test_outputs_that_a_run_no_longer_makes_go(made: Path):
 
 
 def test_a_locked_page_is_refused_and_free_again_after(project: Path):
-    with locked("a", "page a"):
+    with locked(project / "a", "page a"):
         with (
             pytest.raises(BusyError, match=f"page a is being written by process {os.getpid()}"),
-            locked("a", "page a"),
+            locked(project / "a", "page a"),
         ):
             pass
-        with locked("b", "page b"):
+        with locked(project / "b", "page b"):
             pass
-    with locked("a", "page a"):
+    with locked(project / "a", "page a"):
         pass
 
 
@@ -188,9 +192,9 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     child.wait()
     assert _ends(kernel)
     assert _bytes(runs_dir("quick")) == before
-    assert [p.name for p in (project / ".cache" / "running").iterdir()] == ["quick__03_waits"]
+    assert _unfinished() == ["03_waits"]
     assert make(run, quiet=True)[0] is True
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert _unfinished() == []
     assert status(run).state == "fresh"
 
 
@@ -202,7 +206,7 @@ def test_ctrl_c_cleans_up_and_keeps_earlier_results(waiting, project: Path):
     assert child.returncode == 130
     assert "Traceback" not in told
     assert _ends(kernel)
-    assert list((project / ".cache" / "running").iterdir()) == []
+    assert _unfinished() == []
     assert _bytes(runs_dir("quick")) == before
 
 

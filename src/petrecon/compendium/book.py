@@ -108,6 +108,7 @@ def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> No
         with reading(run.path("notebook"), run.command):
             notebook = page(run, receipt, status(run))
     except MissingError as error:
+        print(f"not shown: {error}", file=sys.stderr)
         path.with_name(path.name + ".md").write_text(broken(run, str(error)), encoding="utf-8")
         return
     for cell in notebook.cells:

@@ -63,7 +63,7 @@ def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
 def _value(entry: dict[str, Any], pages: Mapping[str, str]) -> str:
     word = entry["verdict"]
     if "value" not in entry:
-        return word
+        return f"{word}: {escape(entry['broken'])}" if "broken" in entry else word
     unit = f" {escape(entry['unit'])}" if entry.get("unit") else ""
     span = entry.get("interval")
     between = f" ({span[0]:.3g} to {span[1]:.3g})" if span else ""

@@ -53,9 +53,12 @@ def _from_cache(receipt: dict[str, Any]) -> str:
 
 
 def broken(run: Run, why: str) -> str:
-    """Return the Markdown page of a run whose files cannot be read; `why` names the cure."""
-    told = escape(_without_folder(why.replace(f"{root()}{os.sep}", "")))
-    return f"# {run.fill(run.source.title)}\n\n:::{{warning}}\nThis page cannot be shown: {told}\n:::\n"
+    """Return the Markdown page of a run whose files cannot be read, and the command that makes it again."""
+    told = escape(why.replace(f"{root()}{os.sep}", "").partition(": run `")[0])
+    return (
+        f"# {run.fill(run.source.title)}\n\n:::{{warning}}\nThis page cannot be shown: {told}. Make it again:\n\n"
+        f"```bash\n{run.command} --force\n```\n:::\n"
+    )
 
 
 def stub(run: Run) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from petrecon.compendium.ledger import counts, write_ledger
+from petrecon.compendium.ledger import broken, counts, write_ledger
 from petrecon.compendium.matrix import Entry, matrix
 from petrecon.compendium.receipts import read_receipt, status
 from petrecon.errors import RunFailed
@@ -41,6 +41,8 @@ def reproduce(profile: str = "quick", only: str | None = None, workers: int = WO
 
     outcome = make_all(matrix(profile, only), workers)
     content = write_ledger(profile)
+    for line in broken(content):
+        print(f"not counted: {line}", file=sys.stderr)
     index = build(profile)
     print(_summary(outcome, content))
     print(f"book: {index}")

@@ -57,12 +57,12 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
     """
     place = runs_dir(run.profile) / RUNNING / run.stem
     try:
+        check_files(run)
         with locked(place, f"{run.stem} ({run.profile})", wait):
             if not force and status(run).state == "fresh":
                 receipt = read_receipt(run.path("receipt"))
                 assert receipt is not None
                 return False, receipt
-            check_files(run)
             _try_to_write(runs_dir(run.profile))
             with working_folder(place) as folder:
                 receipt = _make(run, folder, quiet)

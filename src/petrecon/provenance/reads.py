@@ -66,13 +66,18 @@ def unnoticed() -> Iterator[None]:
         _state.silent = before
 
 
-def watch() -> None:
+def watch() -> Callable[[], None]:
     """Note from now on every file of the project that is opened, and every folder of `data/` that is listed.
 
     The package's own modules, hidden folders and the cache do not count; files outside the project that no parameter
     names do not either: note those with `petrecon.compendium.uses`.
+
+    Returns
+    -------
+    function
+        Ends it.
     """
-    watched = _Watched()
+    watched, ended = _Watched(), threading.Event()
     handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
         "open": watched.opened,
         "os.listdir": watched.listed,
@@ -82,7 +87,7 @@ def watch() -> None:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         handler = handlers.get(event)
-        if handler is None or _is_silent():
+        if handler is None or ended.is_set() or _is_silent():
             return
         _state.silent = True
         try:
@@ -93,6 +98,7 @@ def watch() -> None:
             _state.silent = False
 
     sys.addaudithook(hook)
+    return ended.set
 
 
 def note_foreign_modules() -> None:

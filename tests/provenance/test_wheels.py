@@ -5,12 +5,13 @@ import pytest
 
 from petrecon.errors import MissingError
 from petrecon.phantoms.anatomy import _INPUTS
-from petrecon.phantoms.wheels import locate, registered, registry, sha256
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.wheels import locate, registered, registry
 
 
 @pytest.mark.parametrize("file_id", sorted(registry()))
 def test_every_registered_file_has_the_registered_hash(file_id):
-    assert sha256(registered(file_id)) == registry()[file_id]["sha256"]
+    assert file_hash(registered(file_id)) == registry()[file_id]["sha256"]
 
 
 def test_every_entry_states_its_licence_credit_and_purpose():
