@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -104,8 +105,9 @@ def _texts(source: str) -> tuple[str, ...]:
 
 def _named_in(source: str) -> Iterator[Path]:
     """Yield the files under `data/` that are named by a string in the notebook."""
+    folder = data_dir()
     for text in _texts(source):
-        yield from _data_file(text)
+        yield from _data_file(text, folder)
 
 
 @lru_cache(maxsize=256)
@@ -124,16 +126,12 @@ def _named_in_sizes(sizes: Any) -> Iterator[Path]:
         for value in sizes:
             yield from _named_in_sizes(value)
     elif isinstance(sizes, str):
-        yield from _data_file(sizes)
+        yield from _data_file(sizes, data_dir())
 
 
-def _data_file(text: str) -> Iterator[Path]:
+def _data_file(text: str, folder: Path) -> Iterator[Path]:
     if not 3 < len(text) < 120 or "\n" in text:
         return
-    for path in (
-        data_dir() / text,
-        data_dir() / "weights" / text,
-        data_dir() / "weights" / f"{text}.safetensors",
-    ):
-        if path.is_file() and path.resolve().is_relative_to(data_dir().resolve()):
-            yield path
+    for name in (text, f"weights/{text}", f"weights/{text}.safetensors"):
+        if os.path.isfile(f"{folder}/{name}") and (folder / name).resolve().is_relative_to(folder.resolve()):
+            yield folder / name

@@ -14,6 +14,7 @@ import yaml
 
 from petrecon.errors import CardError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.provenance.wheels import HEADS
 
 Value = str | int | float | bool
 
@@ -141,9 +142,7 @@ def _look_up(what: str) -> list[str]:
     """Return the names of the scanners, tracers or anatomies at hand."""
     if what in ("scanners", "tracers"):
         return sorted(p.stem for p in (data_dir() / what).glob("*.y*ml"))
-    from petrecon.phantoms import anatomy_names
-
-    return sorted(anatomy_names())
+    return sorted(HEADS)
 
 
 def _parse(name: str, fields: Any, where: Path) -> Parameter:

