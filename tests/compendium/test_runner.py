@@ -163,6 +163,7 @@ def waiting(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         # tests started in the background inherit an ignored Ctrl-C; a reader's terminal does not
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    child.args_pipe = pipe
     kernel = int(pipe.read_text())
     yield child, kernel
     child.kill()
@@ -221,3 +222,17 @@ def test_files_of_data_that_a_notebook_opens_are_inputs(project: Path):
     assert str(status(plan("03", {}))) == "fresh"
     card.write_text("title: other\n", encoding="utf-8")
     assert str(status(plan("03", {}))) == "stale: because data data/scanners/gemini.yaml changed"
+
+
+def test_a_cache_deleted_during_a_run_loses_nothing(waiting, project: Path):
+    """Locks and unfinished runs lie beside the pages: the page stays locked, and the run ends as if nothing were."""
+    child, _ = waiting
+    run = plan("03", {})
+    shutil.rmtree(project / ".cache", ignore_errors=True)
+    with pytest.raises(BusyError):
+        make(run, quiet=True)
+    Path(child.args_pipe).write_text("go on")
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 0, told
+    assert status(run).state == "fresh"
+    assert _unfinished() == []
