@@ -46,8 +46,26 @@ def book_dir() -> Path:
     return root() / "book"
 
 
-def cache_dir() -> Path:
-    """Return the folder of derived files that may be deleted at any time (`PETRECON_CACHE` overrides it)."""
-    folder = Path(os.environ.get("PETRECON_CACHE", root() / ".cache"))
+def working_dir() -> Path:
+    """Return the folder of runs in the making and of their locks (no cache: it may not be deleted)."""
+    folder = book_dir() / "runs" / ".running"
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def cache_dir() -> Path:
+    """Return the folder of derived files that may be deleted at any time (`PETRECON_CACHE` overrides it).
+
+    Raises
+    ------
+    MissingError
+        If a file is in its place.
+    """
+    named = os.environ.get("PETRECON_CACHE")
+    folder = Path(named) if named else root() / ".cache"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        cure = "let PETRECON_CACHE name a folder" if named else "move it away"
+        raise MissingError(f"the cache {folder} cannot be made, for a file is in its place: {cure}") from None
     return folder

@@ -42,7 +42,7 @@ def build(profile: str = "quick") -> Path:
     CardError
         If the table of contents names something that does not exist.
     """
-    with locked(book_dir() / "_build" / ".book", "the book", wait=True):
+    with locked("book", "the book", wait=True):
         return _build(profile, book_dir() / "_build")
 
 

@@ -16,7 +16,7 @@ from petrecon.compendium.parameters import declared
 from petrecon.compendium.runs import Run
 from petrecon.compendium.sources import Source
 from petrecon.errors import PetreconError, RunFailed
-from petrecon.paths import root
+from petrecon.paths import root, working_dir
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _FIRST_LINE = "import petrecon.provenance.reads as _reads; _reads.watch(); del _reads"
@@ -92,9 +92,7 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
             autosave_cell_every=0,
             coalesce_streams=True,
             on_cell_execute=on_cell,
-            kernel_manager_class=_kernel_manager(
-                {"PETRECON_RUN": str(stem), "IPYTHONDIR": str(stem.parent), **_environment()}
-            ),
+            kernel_manager_class=_kernel_manager({"PETRECON_RUN": str(stem), **_environment()}),
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={_FIRST_LINE}"],
         )
     except DeadKernelError:
@@ -153,13 +151,14 @@ CONSIDERATE = {
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the kernel: no progress bars, pictures inline, this checkout's petrecon."""
+    """Return the environment of the kernel: this checkout's petrecon, pictures inline, nothing of the user's own."""
     import petrecon
 
     package = str(Path(petrecon.__path__[0]).parent)
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": str(working_dir() / "ipython"),
         "PETRECON_HOME": str(root()),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONHASHSEED": "0",

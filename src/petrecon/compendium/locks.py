@@ -10,31 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from petrecon.errors import BusyError
-
-RUNNING = ".running"
-"""Folder of locks and unfinished runs, beside the pages: what is at work does not depend on the cache."""
+from petrecon.paths import working_dir
 
 
 @contextmanager
-def locked(place: Path, what: str, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of `place` (a path; the lock is the file `<place>.lock`) while the block runs.
-
-    Parameters
-    ----------
-    place : Path
-        What only one process may write.
-    what : str
-        Its name in the message.
-    wait : bool
-        Wait until its holder lets go.
+def locked(name: str, what: str, wait: bool = False) -> Iterator[None]:
+    """Hold the lock `name` while the block runs; with `wait`, after its holder lets go.
 
     Raises
     ------
     BusyError
         If another process holds it and `wait` is False; the message names that process and `what`.
     """
-    path = _lock(place)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _locks() / f"{name}.lock"
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -49,28 +37,32 @@ def locked(place: Path, what: str, wait: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def working_folder(place: Path) -> Iterator[Path]:
+def working_folder(name: str) -> Iterator[Path]:
     """Give an empty folder for a run whose lock is held; it goes when the block ends.
 
-    Folders left beside it by runs that were killed, whose locks are free again, are removed first.
+    Folders left by runs that were killed, whose locks are free again, are removed first.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for left in place.parent.iterdir():
-        if left.is_dir() and (left == place or not _is_held(left)):
+    base = working_dir() / "work"
+    base.mkdir(exist_ok=True)
+    for left in base.iterdir():
+        if left.name == name or not _is_held(left.name):
             shutil.rmtree(left, ignore_errors=True)
-    place.mkdir()
+    folder = base / name
+    folder.mkdir()
     try:
-        yield place
+        yield folder
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock(place: Path) -> Path:
-    return place.with_name(f"{place.name}.lock")
+def _locks() -> Path:
+    folder = working_dir() / "locks"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
-def _is_held(place: Path) -> bool:
-    with _lock(place).open("a") as file:
+def _is_held(name: str) -> bool:
+    with (_locks() / f"{name}.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

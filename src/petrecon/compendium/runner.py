@@ -15,7 +15,7 @@ from typing import Any
 from petrecon.compendium.disk import cure_of
 from petrecon.compendium.execute import execute
 from petrecon.compendium.fingerprints import inputs_of, stamps_of
-from petrecon.compendium.locks import RUNNING, locked, working_folder
+from petrecon.compendium.locks import locked, working_folder
 from petrecon.compendium.receipts import OUTPUTS, make_receipt, read_receipt, status
 from petrecon.compendium.results import write_json
 from petrecon.compendium.runs import Run, plan, runs_dir
@@ -55,16 +55,16 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
     MissingError
         If the disk is full or read-only: the message names the cure, nothing is half-written.
     """
-    place = runs_dir(run.profile) / RUNNING / run.stem
+    name = f"{run.profile}__{run.stem}"
     try:
         check_files(run)
-        with locked(place, f"{run.stem} ({run.profile})", wait):
+        with locked(name, f"{run.stem} ({run.profile})", wait):
             if not force and status(run).state == "fresh":
                 receipt = read_receipt(run.path("receipt"))
                 assert receipt is not None
                 return False, receipt
             _try_to_write(runs_dir(run.profile))
-            with working_folder(place) as folder:
+            with working_folder(name) as folder:
                 receipt = _make(run, folder, quiet)
                 _publish(run, folder)
                 return True, receipt

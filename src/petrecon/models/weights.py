@@ -115,11 +115,21 @@ def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str,
     found = about.get("kind", "unknown")
     if found != kind:
         raise InputError(f"the weights {path.name} are of a '{found}' network, not of a '{kind}' network")
+    return _spec(about, path.name), {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _spec(about: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Return what the network is built from, as the file says."""
     try:
-        spec = dict(json.loads(about["spec"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the weights {path.name} do not say what network they are of: save them again") from error
-    return spec, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        spec = json.loads(about["spec"])
+    except (KeyError, ValueError):
+        spec = None
+    if not isinstance(spec, dict):
+        raise InputError(
+            f"the weights {name} do not say what network they are of (metadata 'spec', a JSON mapping): write them "
+            "with petrecon.models.save_weights"
+        )
+    return spec
 
 
 def load_into(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
