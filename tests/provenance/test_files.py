@@ -169,3 +169,26 @@ def test_what_is_only_checked_is_not_noted(tmp_path, monkeypatch):
     assert reads.edited() == []
     (tmp_path / "a").write_text("b", encoding="utf-8")
     assert reads.edited() == [f"file {tmp_path / 'a'}"]
+
+
+def test_asking_for_one_card_depends_on_no_other_card(monkeypatch):
+    """A folder is listed where all are wanted, or for the nearest name in an error; else a new card changes no page."""
+    from petrecon.petite import population, source_name
+    from petrecon.phantoms import load_protocol, load_tracer
+    from petrecon.projectors import load_scanner, scanner_names
+
+    monkeypatch.setattr(reads, "_noted", {})
+    monkeypatch.setattr(reads, "_stamps", {})
+    end = reads.watch()
+    try:
+        load_scanner("hrrt")
+        load_tracer("fdg")
+        load_protocol("pe2i")
+        population("hrrt", "train", 1)
+        source_name("unetr", "hrrt")
+        cards = {"data data/scanners/hrrt.yaml", "data data/tracers/fdg.yaml", "data data/tracers/pe2i.yaml"}
+        assert set(reads.noted()) == cards
+        scanner_names()
+        assert set(reads.noted()) == cards | {"listing data/scanners"}
+    finally:
+        end()

@@ -123,7 +123,7 @@ def read_receipt(path: Path) -> dict[str, Any] | None:
 
 
 def _is_whole(receipt: dict[str, Any]) -> bool:
-    if type(receipt.get("schema")) is not int or receipt["schema"] not in range(1, SCHEMA + 1):
+    if receipt.get("schema") not in range(1, SCHEMA + 1):
         return False
     fields = {**_FIELDS, **(_SINCE_2 if receipt["schema"] > 1 else {})}
     if not all(type(receipt.get(name)) in kinds for name, kinds in fields.items()):
