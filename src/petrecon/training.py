@@ -31,7 +31,14 @@ def train(name: str, *, progress: bool = True) -> Path:
     CardError
         If there is no such card or its kind is unknown.
     """
-    watch()
+    end = watch()
+    try:
+        return _train(name, progress)
+    finally:
+        end()
+
+
+def _train(name: str, progress: bool) -> Path:
     kind = load_training(name)["kind"]
     if kind == "score":
         from petrecon.ddip.pretrain import pretrain

@@ -113,6 +113,8 @@ def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
     write(notebook, run.path("notebook", stem.parent))
     facts = json.loads(stem.with_name(stem.name + ".kernel.json").read_text(encoding="utf-8"))
     inputs, edited = _inputs_during(run, before, stamps, facts)
+    if edited:
+        print(f"{run.stem} is stale: {', '.join(edited)} edited during the run", file=sys.stderr)
     receipt = make_receipt(run, stem.parent, facts, inputs, edited, duration, date)
     write_json(run.path("receipt", stem.parent), receipt)
     return receipt

@@ -18,7 +18,7 @@ def check_by_content() -> None:
     put back, and its length stays: the page would name the new code. Files that cannot be written are left as they are.
     """
     for path in package_stamps():
-        compiled = Path(cache_from_source(str(path)))
+        compiled = Path(cache_from_source(str(path), optimization=""))
         try:
             with compiled.open("rb") as file:
                 head = file.read(8)
