@@ -90,6 +90,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("from petrecon.shop.near import near", {"errors", "shop.near", "shop.deep"}),
         ("from petrecon.work.tool import t", {"work", "work.tool", "island"}),
         ("def f():\n    import petrecon.island", {"island"}),
+        ("from typing import TYPE_CHECKING\nif not TYPE_CHECKING:\n    import petrecon.island", {"island"}),
+        ("import typing\nif typing.TYPE_CHECKING:\n    pass\nelse:\n    import petrecon.island", {"island"}),
+        ("import importlib\nimportlib.import_module('petrecon.island')", {"island"}),
         ("import numpy", set()),
     ],
 )

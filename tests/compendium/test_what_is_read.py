@@ -20,10 +20,13 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import nibabel
 import numpy as np
 import pandas as pd
+
+from petrecon import compendium
 
 folder = os.path.join(os.environ["PETRECON_HOME"], "da" + "ta", "x")
 open("da" + "ta/x/relative.txt").read()
@@ -33,6 +36,10 @@ np.load(folder + "/array.npy", mmap_mode="r").sum()
 pd.read_csv(folder + "/table.csv", engine="c")
 nibabel.load(folder + "/volume.nii.gz").get_fdata()
 open(folder + "/link.txt").read()
+outside = os.path.join(tempfile.mkdtemp(), "link")
+os.symlink(folder + "/aimed.txt", outside)
+open(outside).read()
+compendium.profile_sizes("05_" + "other", "quick")
 subprocess.run(["cat", folder + "/child.txt"], check=True, capture_output=True)
 subprocess.run("cat da" + "ta/x/shell.txt", shell=True, check=True, capture_output=True)
 open(folder + "/../../mine/beside.txt", "rb").read()
@@ -56,7 +63,9 @@ def _read_once(_run_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     x, mine = home / "data" / "x", home / "mine"
     x.mkdir()
     mine.mkdir()
-    for place in (x / "relative.txt", x / "descriptor.txt", x / "child.txt", x / "shell.txt", mine / "beside.txt"):
+    (home / "data" / "profiles.yml").write_text("05_other: {quick: {n: 1}}\n", encoding="utf-8")
+    for name in ("relative", "descriptor", "child", "shell", "aimed", "../../mine/beside"):
+        place = x / f"{name}.txt"
         place.write_text("1", encoding="utf-8")
     (x / "mapped.bin").write_bytes(b"123")
     np.save(x / "array.npy", np.ones(3))
@@ -92,6 +101,7 @@ NAMES = [
     "data data/x/table.csv",
     "data data/x/volume.nii.gz",
     "data data/x/link.txt",
+    "data data/x/aimed.txt",
     "data data/x/child.txt",
     "data data/x/shell.txt",
     "data data/x/own.safetensors",
@@ -115,9 +125,13 @@ def test_nothing_else_is_an_input_but_the_folder_that_was_listed(read: Path):
     assert str(status(run)) == "fresh"
     inputs = read_receipt(run.path("receipt"))["inputs"]
     noted = {name for name in inputs if not name.startswith(("module ", "source"))}
-    assert noted == {*NAMES, "listing data/x"}
+    assert noted == {*NAMES, "listing data/x", "profile sizes of 05_other in quick"}
     assert "module petrecon.compendium.words" in inputs, "a module imported by its name as text"
     assert "data data/x/written.txt" not in inputs
+    sizes = read / "data" / "profiles.yml"
+    sizes.write_text("# more\n05_other: {quick: {n: 2}}\n", encoding="utf-8")
+    assert str(status(run)) == "stale: because profile sizes of 05_other in quick changed"
+    sizes.write_text("05_other: {quick: {n: 1}, laptop: {n: 9}}\n", encoding="utf-8")
     (read / "data" / "x" / ".hidden").touch()
     assert str(status(run)) == "fresh"
     (read / "data" / "x" / "new.txt").touch()
