@@ -128,7 +128,7 @@ overview = pd.DataFrame(rows)
 table(
     overview,
     name="tab-scanners-@RUN@",
-    caption="The five scanners at native sampling of one ring. Net trues: trues of the reference exam, that is dose 1. Sources are on the page of scanner cards.",
+    caption=f"The {len(cards)} scanners at native sampling of one ring. Net trues: trues of the reference exam, that is dose 1. Sources are on the page of scanner cards.",
     formats={
         "spacing (mm)": ".2f",
         "resolution (mm)": ".1f",
@@ -147,7 +147,7 @@ coarsest = overview.loc[overview["resolution (mm)"].idxmax()]
 show(
     fig,
     name="fig-resolution-@RUN@",
-    caption="Resolution of the five scanners near the centre of the field of view.",
+    caption=f"Resolution of the {len(cards)} scanners near the centre of the field of view.",
     alt=f"Bar chart of resolution: finest {finest['scanner']} with {finest['resolution (mm)']:.1f} mm, coarsest {coarsest['scanner']} with {coarsest['resolution (mm)']:.1f} mm.",
 )
 

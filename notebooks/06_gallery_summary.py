@@ -16,13 +16,24 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from petrecon.compendium import as_interval, image, load_array, load_numbers, record, say, show, style, table
+from petrecon.compendium import (
+    as_interval,
+    image,
+    load_array,
+    load_numbers,
+    planned_runs,
+    record,
+    say,
+    show,
+    style,
+    table,
+)
 from petrecon.metrics import format_interval, paired_interval, range_of
-from petrecon.projectors import load_scanner, scanner_names
+from petrecon.projectors import load_scanner
 
 style()
-doses = [0.1, 0.25, 1.0]
-names = scanner_names()
+planned = planned_runs("05_gallery", profile)
+names, doses = (list(dict.fromkeys(run[name] for run in planned)) for name in ("scanner", "dose"))
 numbers = {(s, d): load_numbers("05_gallery", scanner=s, dose=d, profile=profile) for s in names for d in doses}
 
 # %% tags=["hide-input"]
@@ -46,8 +57,8 @@ best, worst = min(error, key=error.__getitem__), max(error, key=error.__getitem_
 show(
     fig,
     name="fig-mosaic",
-    caption="One brain on five scanners: the truth on each scanner's own grid, and OSEM with a 4 mm filter at three doses.",
-    alt=f"Mosaic of axial slices, five scanners by three doses beside the truth. Error is least for {best[0]} at dose {best[1]:g} ({error[best]:.1f} percent) and largest for {worst[0]} at dose {worst[1]:g} ({error[worst]:.1f} percent).",
+    caption=f"One brain on {len(names)} scanners: the truth on each scanner's own grid, and OSEM with a 4 mm filter at {len(doses)} doses.",
+    alt=f"Mosaic of axial slices, {len(names)} scanners by {len(doses)} doses beside the truth. Error is least for {best[0]} at dose {best[1]:g} ({error[best]:.1f} percent) and largest for {worst[0]} at dose {worst[1]:g} ({error[worst]:.1f} percent).",
 )
 
 # %% [markdown]
@@ -73,7 +84,7 @@ results = pd.DataFrame(rows)
 table(
     results,
     name="tab-gallery",
-    caption="Fifteen runs. Intervals are over noise realisations. CRC: contrast recovery of grey against white matter; noise: standard deviation in white matter.",
+    caption=f"{len(planned)} runs. Intervals are over noise realisations. CRC: contrast recovery of grey against white matter; noise: standard deviation in white matter.",
     formats={
         "dose": "g",
         "prompts (thousands)": ".0f",
@@ -112,7 +123,7 @@ show(
     fig,
     name="fig-gallery-nrmse",
     caption="Error of every run; bars span 95 % of the noise realisations.",
-    alt="Error against dose for five scanners: "
+    alt=f"Error against dose for {len(names)} scanners: "
     + "; ".join(f"{s} from {r[doses[0]]:.1f} to {r[doses[-1]]:.1f} percent" for s, r in means.iterrows())
     + ".",
 )

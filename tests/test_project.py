@@ -10,7 +10,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "petrecon").rglob("*.py"))
-FLOORS = ["projectors", "phantoms", "reconstruct", "metrics", "models", "peft", "ddip", "petite", "deq", "compendium"]
+FLOORS = ["provenance", "projectors", "phantoms", "reconstruct", "metrics", "models", "peft", "ddip", "petite", "deq"]
+FLOORS += ["compendium"]
 
 
 def _name(requirement: str) -> str:

@@ -26,7 +26,7 @@ def load_checkpoint(path: str | Path, identity: dict[str, Any]) -> dict[str, Any
     Raises
     ------
     InputError
-        If it cannot be read or its identity (settings and data) is another; the message names what differs.
+        If it cannot be read or its identity (code, settings and data) is another; the message names what differs.
     """
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")

@@ -164,13 +164,18 @@ def labels(path: str, label_table: str | None, out: str | None) -> None:
 def verify(profile: str | None) -> None:
     """Check every receipt: re-hash sources, code, data and outputs, and say which runs are stale and why.
 
+    Notes do not count: other versions of packages, and weights that are not of their card and code.
     Exits 1 when any run is not fresh.
     """
     from petrecon.compendium.receipts import verify as check
+    from petrecon.provenance.training import describe, shipped
 
     found = check(profile)
     for folder, stem, state in found:
-        click.echo(f"{folder}/{stem}: {state}")
+        click.echo(f"{folder}/{stem}: {state.with_notes()}")
+    for weights in shipped():
+        if told := describe(weights):
+            click.echo(f"weights/{weights.stem}: {told}")
     bad = sum(state.state != "fresh" for _, _, state in found)
     click.echo(f"{len(found)} runs, {len(found) - bad} fresh, {bad} not")
     sys.exit(1 if bad else 0)
@@ -214,9 +219,10 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
 def book(profile: str) -> None:
     """Build the book from the runs that exist; pages that were not run say which command makes them."""
     from petrecon.compendium.book import build
-    from petrecon.compendium.ledger import write_ledger
+    from petrecon.compendium.ledger import broken, write_ledger
 
-    write_ledger(profile)
+    for line in broken(write_ledger(profile)):
+        click.echo(f"not counted: {line}", err=True)
     click.echo(build(profile))
 
 

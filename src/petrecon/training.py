@@ -7,6 +7,8 @@ from pathlib import Path
 
 from petrecon.errors import CardError, did_you_mean
 from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.provenance.reads import watch
+from petrecon.provenance.training import describe
 
 KINDS = ("score", "petite")
 
@@ -29,6 +31,14 @@ def train(name: str, *, progress: bool = True) -> Path:
     CardError
         If there is no such card or its kind is unknown.
     """
+    end = watch()
+    try:
+        return _train(name, progress)
+    finally:
+        end()
+
+
+def _train(name: str, progress: bool) -> Path:
     kind = load_training(name)["kind"]
     if kind == "score":
         from petrecon.ddip.pretrain import pretrain
@@ -46,10 +56,12 @@ def listing() -> list[str]:
     lines, names = [], training_names()
     width = max(map(len, names), default=0)
     for name in names:
-        receipt = weights_path(name).with_suffix(".json")
+        weights = weights_path(name)
+        receipt = weights.with_suffix(".json")
         cost = "not trained yet"
         if receipt.is_file():
             told = json.loads(receipt.read_text(encoding="utf-8"))
             cost = f"trained in {told['seconds'] / 60:.0f} min on {told['device']}, {told['threads']} thread(s)"
+            cost += "".join(f"; {text}" for text in [describe(weights)] if text)
         lines.append(f"{name:{width}} {load_training(name)['kind']:8} {cost}")
     return lines

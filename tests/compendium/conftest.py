@@ -10,6 +10,7 @@ import pytest
 from petrecon.compendium import by_hand, other_runs, results, vocabulary
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan
+from petrecon.provenance import reads
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -63,6 +64,8 @@ def _no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "_read", [])
     monkeypatch.setattr(other_runs, "_chosen", {})
     by_hand._own_folder.cache_clear()
+    for name in ("_noted", "_stamps"):
+        monkeypatch.setattr(reads, name, {})
     vocabulary._read.cache_clear()
 
 

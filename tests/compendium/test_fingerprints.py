@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import imports
-from petrecon.compendium.fingerprints import code_hash, inputs_of
-from petrecon.compendium.imports import modules_used
+from petrecon.compendium.fingerprints import inputs_of
 from petrecon.compendium.runs import plan
 from petrecon.errors import CardError
+from petrecon.provenance import imports
+from petrecon.provenance.code import code_hash
+from petrecon.provenance.imports import modules_used
 
 BASE = '"""Doc."""\n\n\ndef f(x):\n    """Doc of f."""\n    return x + 1  # note\n'
 
@@ -89,6 +90,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("from petrecon.shop.near import near", {"errors", "shop.near", "shop.deep"}),
         ("from petrecon.work.tool import t", {"work", "work.tool", "island"}),
         ("def f():\n    import petrecon.island", {"island"}),
+        ("from typing import TYPE_CHECKING\nif not TYPE_CHECKING:\n    import petrecon.island", {"island"}),
+        ("import typing\nif typing.TYPE_CHECKING:\n    pass\nelse:\n    import petrecon.island", {"island"}),
+        ("import importlib\nimportlib.import_module('petrecon.island')", {"island"}),
         ("import numpy", set()),
     ],
 )
@@ -103,7 +107,7 @@ def test_inputs_are_named(project: Path):
     (project / "data" / "paper" / "a.csv").write_text("1\n", encoding="utf-8")
     own = project / "mine.yaml"
     own.write_text("title: mine\n", encoding="utf-8")
-    found = inputs_of(plan("01", {"scanner": "hrrt"}), ["data/scanners/gemini.yaml", "gone.npy"])
+    found = inputs_of(plan("01", {"scanner": "hrrt"}), ["data data/scanners/gemini.yaml", "file gone.npy"])
     assert {
         "source",
         "profile sizes",

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import imports
 from petrecon.compendium.receipts import status, verify
 from petrecon.compendium.runs import plan
-
-
-@pytest.fixture
-def package(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of the package that may be edited."""
-    copy = tmp_path / "petrecon"
-    shutil.copytree(imports.package_dir(), copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(imports, "package_dir", lambda: copy)
-    return copy
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -41,18 +30,18 @@ def test_a_run_just_made_is_fresh_and_complete(made: Path):
     assert [str(state) for _, _, state in verify()] == ["fresh", "fresh"]
 
 
-def test_a_change_of_code_names_the_module(package: Path):
-    _edit(package / "compendium" / "results.py", "2000", "3000")
+def test_a_change_of_code_names_the_module(made: Path, package: Path):
+    _edit(package / "compendium" / "results.py", "def write_json", "CHANGED = 1\n\n\ndef write_json")
     assert str(status(plan("01", {}))) == "stale: because module petrecon.compendium.results changed"
 
 
-def test_a_change_of_a_docstring_or_comment_changes_nothing(package: Path):
+def test_a_change_of_a_docstring_or_comment_changes_nothing(made: Path, package: Path):
     _edit(package / "compendium" / "results.py", "Keep a number", "Hold a number")
     _edit(package / "errors.py", "class CardError", "# a comment\nclass CardError")
     assert str(status(plan("01", {}))) == "fresh"
 
 
-def test_a_change_of_what_is_not_imported_changes_nothing(package: Path):
+def test_a_change_of_what_is_not_imported_changes_nothing(made: Path, package: Path):
     _edit(package / "compendium" / "figures.py", "DPI = 160", "DPI = 50")
     states = {stem: str(state) for _, stem, state in verify("quick")}
     assert states["01_toy__biograph-mmr__dose1"] == "fresh"

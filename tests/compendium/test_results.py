@@ -13,6 +13,7 @@ from petrecon.compendium.results import finish, record, record_backend, save_arr
 from petrecon.compendium.runs import plan
 from petrecon.errors import InputError, MissingError
 from petrecon.metrics import Interval, interval
+from petrecon.provenance.files import data_hash
 
 
 @pytest.fixture
@@ -133,7 +134,9 @@ def test_finish_reports_backends_files_and_memory(stem, project):
     finish()
     found = _read(stem, ".kernel.json")
     assert [p["backend"] for p in found["projectors"]] == ["joseph", "matrix"]
-    assert found["inputs"] == ["data/parameters.yml"]
+    assert found["inputs"]["data data/parameters.yml"] == data_hash(project / "data" / "parameters.yml")
+    assert found["threads"]["cores"] >= 1
+    assert set(found["cache"]) == {"read", "made"}
     assert found["peak_memory_mib"] > 10
     assert found["versions"]["numpy"] == np.__version__
 

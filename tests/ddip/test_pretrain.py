@@ -1,6 +1,7 @@
 """Pre-training: the loss, resuming, and the files it leaves."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -74,10 +75,20 @@ def test_an_interrupted_training_ends_with_the_same_weights(house):
     assert not (house / "cache" / "training" / "tiny.pt").exists()
 
 
+def test_a_checkpoint_of_other_code_is_refused(house, monkeypatch):
+    """Weights must be of one code: the receipt names the modules that are there when the training ends."""
+    pretrain("tiny", checkpoint_every=2, stop_after=2, progress=False)
+    monkeypatch.setattr(sys.modules[pretrain.__module__], "code_digest", lambda name: "other")
+    with pytest.raises(InputError, match=r"is of another training \(code differ\): delete it"):
+        pretrain("tiny", progress=False)
+
+
 def test_the_receipt_tells_the_card_and_the_losses(house):
     assert training.train("tiny", progress=False) == house / "weights" / "tiny.safetensors"
     receipt = json.loads((house / "weights" / "tiny.json").read_text())
     assert receipt["card"] == CARD
+    assert {"petrecon.ddip.pretrain", "petrecon.ddip.slices", "petrecon.phantoms.head"} <= set(receipt["code"])
+    assert "petrecon.ddip.loop" not in receipt["code"]
     assert receipt["losses"]["rows"][-1][0] == 4
     assert "tiny" in training.listing()[0]
     assert "trained in" in training.listing()[0]

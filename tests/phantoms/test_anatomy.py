@@ -7,6 +7,7 @@ from petrecon.phantoms import load_anatomy
 from petrecon.phantoms.anatomy import anatomy_names
 from petrecon.phantoms.grids import STRIATAL_SLICE_MM
 from petrecon.phantoms.regions import REGIONS, TISSUES, base_name, region_of
+from petrecon.provenance import cache
 
 
 @pytest.fixture(params=anatomy_names())
@@ -82,27 +83,37 @@ def test_an_unknown_name_gets_the_nearest():
 def test_a_damaged_cache_is_built_again_and_nothing_half_written_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("PETRECON_CACHE", str(tmp_path))
     built, origin = module._cached("dk-aseg")
-    (file,) = (tmp_path / "anatomy").iterdir()
+    (file,) = (tmp_path / "heads").iterdir()
     file.write_bytes(file.read_bytes()[:1000])
     again, _ = module._cached("dk-aseg")
     np.testing.assert_array_equal(built, again)
     stored, same_origin = module._cached("dk-aseg")
     np.testing.assert_array_equal(built, stored)
     np.testing.assert_array_equal(origin, same_origin)
-    assert [f.suffix for f in (tmp_path / "anatomy").iterdir()] == [".npz"]
+    assert [f.suffix for f in (tmp_path / "heads").iterdir()] == [".npz"]
 
 
-def test_a_new_code_version_does_not_read_the_old_cache(tmp_path, monkeypatch):
+def test_a_head_is_built_again_when_code_packages_or_files_change(tmp_path, monkeypatch, edited_package):
     monkeypatch.setenv("PETRECON_CACHE", str(tmp_path))
     built = []
     monkeypatch.setattr(
         module, "_build", lambda name: built.append(name) or (np.ones((3, 3, 3), np.int16), np.zeros(3))
     )
     module._cached("dk-aseg")
+    edited_package("phantoms/templates.py", "# a comment\n")
+    edited_package("petite/exams.py", "CHANGED = 1\n")
     module._cached("dk-aseg")
-    monkeypatch.setattr(module, "BUILD_VERSION", module.BUILD_VERSION + 1)
+    assert len(built) == 1
+    edited_package("phantoms/head.py", "CHANGED = 1\n")
     module._cached("dk-aseg")
-    assert built == ["dk-aseg", "dk-aseg"]
+    assert len(built) == 2
+    monkeypatch.setattr(cache, "versions", lambda: {"numpy": "0.1"})
+    module._cached("dk-aseg")
+    assert len(built) == 3
+    monkeypatch.setattr(module, "file_hash", lambda path: "other")
+    module._cached("dk-aseg")
+    assert len(built) == 4
+    assert len(list((tmp_path / "heads").iterdir())) == 2, "what other code left of the same request is gone"
 
 
 def test_the_vocabulary_uses_known_tissues_and_unique_names():

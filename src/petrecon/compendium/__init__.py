@@ -6,6 +6,7 @@ with `petrecon --help`.
 """
 
 from petrecon.compendium.figures import image, show, style
+from petrecon.compendium.matrix import planned_runs
 from petrecon.compendium.other_runs import load_array, load_numbers
 from petrecon.compendium.profiles import profile_sizes
 from petrecon.compendium.reading import as_interval
@@ -18,6 +19,7 @@ __all__ = [
     "image",
     "load_array",
     "load_numbers",
+    "planned_runs",
     "profile_sizes",
     "ranking",
     "record",

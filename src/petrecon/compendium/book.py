@@ -17,7 +17,7 @@ from petrecon.compendium.check_html import check_html
 from petrecon.compendium.generated import data_page, ledger_page, scanners_page
 from petrecon.compendium.locks import locked
 from petrecon.compendium.matrix import Entry, matrix
-from petrecon.compendium.pages import figures, page, stale, stub
+from petrecon.compendium.pages import broken, figures, page, stale, stub
 from petrecon.compendium.reading import read_notebook, reading
 from petrecon.compendium.receipts import receipt_of, status
 from petrecon.compendium.runs import Run, plan, shown
@@ -96,17 +96,22 @@ def assemble(profile: str, target: Path) -> Path:
 
 
 def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> None:
-    """Write one run's page, or a stub when it was not run; refuse a label that another page has."""
+    """Write one run's page, or a stub when it was not run or is broken; refuse a label that another page has."""
     import nbformat
 
     path = target / place
     path.parent.mkdir(parents=True, exist_ok=True)
-    receipt = receipt_of(run)
-    if receipt is None:
-        path.with_name(path.name + ".md").write_text(stub(run), encoding="utf-8")
+    try:
+        receipt = receipt_of(run)
+        if receipt is None:
+            path.with_name(path.name + ".md").write_text(stub(run), encoding="utf-8")
+            return
+        with reading(run.path("notebook"), run.command):
+            notebook = page(run, receipt, status(run))
+    except MissingError as error:
+        print(f"not shown: {error}", file=sys.stderr)
+        path.with_name(path.name + ".md").write_text(broken(run, str(error)), encoding="utf-8")
         return
-    with reading(run.path("notebook"), run.command):
-        notebook = page(run, receipt, status(run))
     for cell in notebook.cells:
         name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
         if name and names.setdefault(name, place) != place:
@@ -131,10 +136,13 @@ def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry])
 
     def figure(found: re.Match[str]) -> str:
         run = _chapter(found[1], profile, entries)
-        if receipt_of(run) is None:
-            return f":::{{note}}\nA figure belongs here; `{run.command}` makes it.\n:::"
-        with reading(run.path("notebook"), run.command):
-            told = {f["name"]: f for f in figures(read_notebook(run.path("notebook"), run.command))}
+        try:
+            if receipt_of(run) is None:
+                return f":::{{note}}\nA figure belongs here; `{run.command}` makes it.\n:::"
+            with reading(run.path("notebook"), run.command):
+                told = {f["name"]: f for f in figures(read_notebook(run.path("notebook"), run.command))}
+        except MissingError:
+            return f":::{{note}}\nA figure belongs here; `{run.command} --force` makes it again.\n:::"
         own = told.get(found[2]) or told.get(f"fig-{found[2]}")
         if own is None:
             raise CardError(f"{path.name}: {run.notebook} shows no figure {found[2]!r}.{did_you_mean(found[2], told)}")

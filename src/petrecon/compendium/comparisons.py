@@ -11,11 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon.compendium.claims import claims
 from petrecon.errors import CardError
 from petrecon.paths import book_dir, data_dir, root
+from petrecon.yaml_files import read_yaml
 
 _WORDS = re.compile(
     r"(^|[^a-z])(gain|gains|gained|over|minus|differ|difference|ratio|loss|lost|better|less|worse|adds|advantage|"
@@ -46,7 +45,7 @@ def excuses() -> list[Excuse]:
         If an entry is not an id with a reason; the message names it.
     """
     path = data_dir() / "excused.yml"
-    cards = (yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.is_file() else []
+    cards = (read_yaml(path, "data/excused.yml") or []) if path.is_file() else []
     if not isinstance(cards, list):
         raise CardError("data/excused.yml must be a list of entries, each with id and reason")
     found = []

@@ -18,10 +18,10 @@ from petrecon.compendium.parameters import injected
 from petrecon.compendium.runs import Run
 from petrecon.compendium.sources import Source
 from petrecon.errors import ParameterError, PetreconError, RunFailed
-from petrecon.paths import root
+from petrecon.paths import root, working_dir
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
-_FIRST_LINE = "import petrecon.compendium.results as _run; _run.watch(); del _run"
+_FIRST_LINE = "import petrecon.provenance.reads as _reads; _reads.watch(); del _reads"
 _LAST_CELL = "from petrecon.compendium.results import finish as _finish\n_finish()"
 
 _ALWAYS: dict[str, Any] = {
@@ -222,16 +222,19 @@ def threads(workers: int = WORKERS) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the kernel: no progress bars, pictures inline, this checkout's petrecon."""
+    """Return the environment of the kernel: this checkout's petrecon, pictures inline, nothing of the user's own."""
     import petrecon
 
     package = str(Path(petrecon.__path__[0]).parent)
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": str(working_dir() / "ipython"),
         "PETRECON_HOME": str(root()),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONHASHSEED": "0",
+        "PYTHONOPTIMIZE": "",
+        "PYTHONSTARTUP": "",
         "TQDM_DISABLE": "1",
         "PYTHONWARNINGS": "ignore:IProgress not found",  # what peft's and MONAI's imports say without ipywidgets
         **CONSIDERATE,

@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from petrecon.compendium.hashes import file_hash
-from petrecon.compendium.imports import modules_used, parse
-from petrecon.compendium.profiles import profile_sizes
+from petrecon.compendium.matrix import planned_runs
+from petrecon.compendium.profiles import profile_sizes, sizes_hash
 from petrecon.compendium.runs import Run
-from petrecon.errors import CardError
+from petrecon.errors import PetreconError
 from petrecon.paths import data_dir, root
-from petrecon.yaml_files import read_yaml
+from petrecon.provenance.files import Stamp, stamp, text_hash
+from petrecon.provenance.imports import module_file, modules_used
+from petrecon.provenance.inputs import MISSING, hash_now
+from petrecon.provenance.reads import input_name
 
-
-def data_hash(path: Path) -> str:
-    """Return the sha256 of a file of data; of YAML, of what it says, without comments and layout."""
-    if path.suffix not in (".yaml", ".yml"):
-        return file_hash(path)
-    try:
-        told = json.dumps(read_yaml(path), sort_keys=True, default=str)
-    except (CardError, TypeError):
-        return file_hash(path)
-    return hashlib.sha256(told.encode()).hexdigest()
-
-
-def code_hash(path: Path) -> str:
-    """Return the sha256 of a module's syntax tree, without comments and docstrings.
-
-    Layout, comments and docstrings do not change it. It is written out by us, not by `ast.dump`, whose text
-    differs between Python versions.
-    """
-    return hashlib.sha256("".join(_dump(parse(path))).encode()).hexdigest()
-
-
-def _dump(node: Any) -> Iterator[str]:
-    if isinstance(node, ast.AST):
-        yield type(node).__name__ + "("
-        for name, value in ast.iter_fields(node):
-            if value is None or value == [] or name in ("ctx", "kind", "type_comment"):
-                continue
-            if name == "body" and isinstance(value, list):
-                value = [part for part in value if not _is_text(part)]
-            yield name + "="
-            yield from _dump(value)
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for part in node:
-            yield from _dump(part)
-        yield "]"
-    else:
-        yield f"{type(node).__name__}:{node!r},"
-
-
-def _is_text(node: Any) -> bool:
-    """Tell a docstring, or any other text that stands alone."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+RUNNING = ("petrecon.compendium.execute", "petrecon.compendium.results")
+"""Modules that decide what a kernel starts with and what is kept of it: inputs of every run."""
 
 
 def inputs_of(run: Run, also: Iterable[str] = ()) -> dict[str, str]:
@@ -71,41 +32,54 @@ def inputs_of(run: Run, also: Iterable[str] = ()) -> dict[str, str]:
     run : Run
         The run.
     also : iterable of str
-        Names of files that the run was seen to read: relative to the project's root, or absolute.
+        Names of inputs that the run was seen to read, such as `data data/scanners/hrrt.yaml`.
 
     Returns
     -------
     dict
-        `source`, `module petrecon.…`, `profile sizes`, `profile sizes of …`, `data data/…`, `file …`; a file that is
-        gone hashes to `"missing"`.
+        `source`, `module petrecon.…`, `profile sizes`, `profile sizes of …`, `runs of … in …`, `data data/…`,
+        `listing data/…`, `file …`, `wheel …`; what is gone hashes to `"missing"`.
     """
-    found = {"source": file_hash(run.source.path)}
-    for module, path in modules_used(run.source.text).items():
-        found[f"module {module}"] = code_hash(path)
+    found = {"source": text_hash(run.source.text)}
+    names = {f"module {module}" for module in (*RUNNING, *modules_used(run.source.text))}
     sizes = {n: profile_sizes(n, run.profile) for n in {run.notebook, *_sizes_read(run.source.text)}}
     for notebook, own in sizes.items():
         if own:
             key = "profile sizes" if notebook == run.notebook else f"profile sizes of {notebook}"
-            found[key] = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
-    files = [
-        *_cards(run),
-        *_named_in(run.source.text),
-        *_named_in_sizes(sizes),
-        *(_absolute(n) for n in also),
-    ]
-    for path in sorted(set(files)):
-        found[_name_of(path)] = data_hash(path) if path.is_file() else "missing"
+            found[key] = sizes_hash(own)
+    files = [*_cards(run), *_named_in(run.source.text), *_named_in_sizes(sizes)]
+    read = {name for name in also if not _is_own(name, sizes, run.profile)}
+    for name in sorted(names | set(map(input_name, files)) | read):
+        found[name] = _value_now(name) if " of " in name and " in " in name else hash_now(name)
     return found
 
 
-def _name_of(path: Path) -> str:
-    base = root()
-    kind = "data" if path.is_relative_to(base / "data") else "file"
-    return f"{kind} {path.relative_to(base) if path.is_relative_to(base) else path}"
+def stamps_of(inputs: Iterable[str], run: Run) -> dict[str, Stamp | None]:
+    """Return what changes when the file of an input is written or replaced, for those inputs that are files."""
+    found: dict[str, Stamp | None] = {}
+    for name in inputs:
+        kind, _, rest = name.partition(" ")
+        path = {"source": run.source.path, "module": module_file(rest) if rest else None}.get(kind)
+        path = root() / rest if kind in ("data", "file") else path
+        if path is not None:
+            found[name] = stamp(path) if path.is_file() else None
+    return found
 
 
-def _absolute(name: str) -> Path:
-    return root() / name
+def _is_own(name: str, sizes: Iterable[str], profile: str) -> bool:
+    return name in {f"profile sizes of {notebook} in {profile}" for notebook in sizes}
+
+
+def _value_now(name: str) -> str:
+    """Return the hash of `runs of … in …` and `profile sizes of … in …`: parts of a file, noted by value."""
+    what, _, rest = name.partition(" of ")
+    notebook, _, profile = rest.partition(" in ")
+    try:
+        if what == "runs":
+            return text_hash(json.dumps(planned_runs(notebook, profile)))
+        return sizes_hash(profile_sizes(notebook, profile))
+    except PetreconError:
+        return MISSING
 
 
 def _cards(run: Run) -> Iterator[Path]:
@@ -122,18 +96,26 @@ def _cards(run: Run) -> Iterator[Path]:
             yield Path(value)
 
 
+@lru_cache(maxsize=256)
+def _texts(source: str) -> tuple[str, ...]:
+    """Return the strings of a notebook that could name a file."""
+    nodes = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    return tuple(dict.fromkeys(text for text in nodes if isinstance(text, str)))
+
+
 def _named_in(source: str) -> Iterator[Path]:
     """Yield the files under `data/` that are named by a string in the notebook."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from _data_file(node.value)
+    folder = data_dir()
+    for text in _texts(source):
+        yield from _data_file(text, folder)
 
 
-def _sizes_read(source: str) -> Iterator[str]:
-    """Yield the notebooks whose sizes are read by name: `profile_sizes("12_name", …)`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "profile_sizes":
-            yield from (a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str))
+@lru_cache(maxsize=256)
+def _sizes_read(source: str) -> tuple[str, ...]:
+    """Return the notebooks whose sizes are read by name: `profile_sizes("12_name", …)`."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    first = (c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == "profile_sizes" and c.args)
+    return tuple(a.value for a in first if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
 def _named_in_sizes(sizes: Any) -> Iterator[Path]:
@@ -144,16 +126,12 @@ def _named_in_sizes(sizes: Any) -> Iterator[Path]:
         for value in sizes:
             yield from _named_in_sizes(value)
     elif isinstance(sizes, str):
-        yield from _data_file(sizes)
+        yield from _data_file(sizes, data_dir())
 
 
-def _data_file(text: str) -> Iterator[Path]:
+def _data_file(text: str, folder: Path) -> Iterator[Path]:
     if not 3 < len(text) < 120 or "\n" in text:
         return
-    for path in (
-        data_dir() / text,
-        data_dir() / "weights" / text,
-        data_dir() / "weights" / f"{text}.safetensors",
-    ):
-        if path.is_file() and path.resolve().is_relative_to(data_dir().resolve()):
-            yield path
+    for name in (text, f"weights/{text}", f"weights/{text}.safetensors"):
+        if os.path.isfile(f"{folder}/{name}") and (folder / name).resolve().is_relative_to(folder.resolve()):
+            yield folder / name

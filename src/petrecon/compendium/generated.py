@@ -68,7 +68,7 @@ def _claim_row(row: dict[str, Any], pages: Mapping[str, str]) -> list[str]:
 def _value(entry: dict[str, Any], pages: Mapping[str, str]) -> str:
     word = entry["verdict"]
     if "value" not in entry:
-        return word
+        return f"{word}: {escape(entry['broken'])}" if "broken" in entry else word
     unit, page = entry.get("unit", ""), pages.get(entry["run"])
     value = entry["value"]
     number = f"{value:.3g}" if isinstance(value, (int, float)) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from petrecon.compendium.claims import PROFILES, Claim, claims, verdict
@@ -9,8 +10,8 @@ from petrecon.compendium.reading import read_numbers
 from petrecon.compendium.receipts import receipt_of, status
 from petrecon.compendium.results import write_json
 from petrecon.compendium.runs import Run, plan
-from petrecon.errors import CardError, PetreconError, did_you_mean
-from petrecon.paths import book_dir
+from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
+from petrecon.paths import book_dir, root
 
 PUBLISHED = "laptop"
 _SHOWN = ("id", "paper", "statement", "paper_value", "units", "profile", "note")
@@ -20,15 +21,14 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     """Return every claim with value and verdict of the published (laptop) run and of `profile`'s.
 
     A value is `{value, interval, kind, units, unit, verdict, reason, run, state, command, note}`; the verdict is
-    `holds`, `fails`, `undecided` (with the reason) or `not run yet`; `indicative` is true when the run is smaller
-    than the claim's `profile` asks for.
+    `holds`, `fails`, `undecided` (with the reason) or `not run yet` (when a receipt or its numbers are broken,
+    `broken` says so and names the cure); `indicative` is true when the run is smaller than the claim's `profile` asks
+    for.
 
     Raises
     ------
     CardError
         If a claim names a notebook or a parameter that is not there.
-    MissingError
-        If a run's receipt or numbers are broken; the message names the command that makes them again.
     """
     rows = []
     for claim in claims():
@@ -54,6 +54,19 @@ def counts(content: dict[str, Any], whose: str = "yours") -> dict[str, int]:
     return {word: found.count(word) for word in ("holds", "fails", "undecided", "not run yet")}
 
 
+def broken(content: dict[str, Any]) -> list[str]:
+    """Return, once each, the files that could not be read, with their cure."""
+    return list(
+        dict.fromkeys(
+            row[who]["broken"] for row in content["claims"] for who in ("published", "yours") if "broken" in row[who]
+        )
+    )
+
+
+def _short(error: PetreconError) -> str:
+    return str(error).replace(f"{root()}{os.sep}", "")
+
+
 def _entry(claim: Claim, profile: str) -> dict[str, Any]:
     if claim.computed_by is None:
         return {"verdict": "not run yet", "note": "no notebook computes it yet"}
@@ -61,10 +74,13 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
         run = _run(claim, profile)
     except PetreconError as error:
         raise CardError(f"data/claims.yml: {claim.id}: {error}") from None
-    receipt = receipt_of(run)
-    if receipt is None or "numbers" not in receipt["outputs"]:
-        return {"verdict": "not run yet", "run": run.stem, "command": run.command}
-    numbers = read_numbers(run.path("numbers"), run.command)
+    try:
+        receipt = receipt_of(run)
+        if receipt is None or "numbers" not in receipt["outputs"]:
+            return {"verdict": "not run yet", "run": run.stem, "command": run.command}
+        numbers = read_numbers(run.path("numbers"), run.command)
+    except MissingError as error:
+        return {"verdict": "not run yet", "run": run.stem, "command": run.command, "broken": _short(error)}
     key = claim.computed_by["key"]
     if key not in numbers:
         note = f"{run.stem} recorded no {key!r}.{did_you_mean(key, numbers)}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from petrecon.compendium.runs import Run, plan
 from petrecon.compendium.sources import find
 from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.provenance.files import kept_by_stamp, text_hash
+from petrecon.provenance.reads import note, unnoticed
 from petrecon.yaml_files import read_yaml
 
 PAGES = ("chapter", "gallery", "none")
@@ -62,10 +66,34 @@ def matrix(profile: str, only: str | None = None) -> list[Entry]:
     return [row for name in order for row in rows if row.run.notebook == name]
 
 
+def planned_runs(notebook: str, profile: str) -> list[dict[str, Any]]:
+    """Return the parameters of every run of a notebook that `data/runs.yml` lists for a profile, in its order.
+
+    In a notebook that reads those runs this is the list to go through: a scanner card that nobody asked to run does
+    not belong to it. The list becomes an input of the run.
+
+    Raises
+    ------
+    CardError, InputError
+        If there is no such notebook, or its entries in `data/runs.yml` are wrong.
+    """
+    with unnoticed():
+        name = find(notebook).name
+        cards = [(number, card) for number, card in enumerate(_cards(), 1) if card["notebook"] == name]
+        found = [dict(e.run.parameters) for number, card in cards for e in _expand(card, number, profile)]
+    note(f"runs of {name} in {profile}", text_hash(json.dumps(found)))
+    return found
+
+
 def _cards() -> list[dict[str, Any]]:
     path = data_dir() / "runs.yml"
     if not path.is_file():
         raise CardError("data/runs.yml is missing: restore it from the repository")
+    return _read(path)
+
+
+@kept_by_stamp
+def _read(path: Path) -> list[dict[str, Any]]:
     cards = read_yaml(path, "data/runs.yml") or []
     if not isinstance(cards, list) or not all(isinstance(card, dict) and "notebook" in card for card in cards):
         raise CardError("data/runs.yml must be a list of entries, each with a notebook")

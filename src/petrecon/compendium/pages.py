@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from petrecon.compendium.markdown import dropdown, escape, list_table
 from petrecon.compendium.reading import read_notebook
 from petrecon.compendium.receipts import Status
 from petrecon.compendium.runs import Run, shown
+from petrecon.paths import root
 
 _HIDDEN = {"hide-cell", "hide-output"}
 _REMOVED = {"remove-cell", "remove-output"}
@@ -37,11 +39,26 @@ def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
     cells = [part for cell in _one_parameters_cell(notebook.cells) for part in _split(cell)]
     notebook.cells = [
         *_headed(cells, [_card(run, receipt), stale(state, run)]),
-        _markdown(_receipt(receipt)),
+        _markdown(_receipt(receipt, state)),
     ]
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index:03d}"
     return notebook
+
+
+def _from_cache(receipt: dict[str, Any]) -> str:
+    """Tell which heads and exams were not made in the time that the run took."""
+    read, made = (receipt.get("cache", {}).get(name, 0) for name in ("read", "made"))
+    return f"; {read} of {read + made} heads and exams came from the cache" if read else ""
+
+
+def broken(run: Run, why: str) -> str:
+    """Return the Markdown page of a run whose files cannot be read, and the command that makes it again."""
+    told = escape(why.replace(f"{root()}{os.sep}", "").partition(": run `")[0])
+    return (
+        f"# {run.fill(run.source.title)}\n\n:::{{warning}}\nThis page cannot be shown: {told}. Make it again:\n\n"
+        f"```bash\n{run.command} --force\n```\n:::\n"
+    )
 
 
 def stub(run: Run) -> str:
@@ -209,7 +226,7 @@ def stale(state: Status, run: Run, what: str = "page") -> str:
     return f":::{{warning}}\nThis {what} is {state.state}. {why}\n\n{because}\n\nRun `{run.command}` to renew it.\n:::"
 
 
-def _receipt(receipt: dict[str, Any]) -> str:
+def _receipt(receipt: dict[str, Any], state: Status) -> str:
     facts = [
         ["command", f"`{receipt['command']}`"],
         [
@@ -222,7 +239,9 @@ def _receipt(receipt: dict[str, Any]) -> str:
             "projectors",
             escape(", ".join(" ".join(p.values()) for p in receipt["projectors"]) or "none recorded"),
         ],
-        ["cost", f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB at most"],
+        ["threads", escape(", ".join(f"{n} {v}" for n, v in receipt.get("threads", {}).items()) or "not recorded")],
+        ["cost", f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB at most{_from_cache(receipt)}"],
+        *([["here", escape("; ".join(state.notes))]] if state.notes else []),
     ]
     hashes = [
         [escape(_without_folder(name)), f"`{digest[:16]}`"]

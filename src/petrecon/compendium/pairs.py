@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from petrecon.compendium.by_hand import unlabelled
 from petrecon.compendium.citations import reference
 from petrecon.compendium.execute import to_notebook
@@ -16,6 +14,7 @@ from petrecon.compendium.other_runs import PUBLISHED
 from petrecon.compendium.plain import generic, plain
 from petrecon.compendium.sources import Source, sources
 from petrecon.paths import notebooks_dir, root
+from petrecon.yaml_files import read_yaml
 
 _CITED = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 _PROFILE = re.compile(r'^profile: str = "\w+".*$', re.MULTILINE)
@@ -106,7 +105,7 @@ def sync_pairs(check: bool = False) -> list[Path]:
 def _address() -> str:
     """Return the repository's address as `CITATION.cff` gives it, empty when it gives none."""
     path = root() / "CITATION.cff"
-    card = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    card = read_yaml(path) if path.is_file() else {}
     return str(card.get("repository-code") or "")
 
 

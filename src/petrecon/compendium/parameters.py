@@ -24,7 +24,7 @@ def declared(source: Source, *, look_up: bool = False) -> dict[str, Value]:
     source : Source
         The notebook. Its cell tagged `parameters` holds annotated assignments only: `dose: float = 1.0`.
     look_up : bool
-        True also checks defaults against lists that have to be looked up (slower: it may import torch).
+        True also checks defaults against lists that have to be looked up.
 
     Raises
     ------
@@ -93,9 +93,7 @@ def resolve(source: Source, given: Mapping[str, Any]) -> dict[str, Value]:
         raise ParameterError(f"there is no parameter {name!r}.{did_you_mean(name, allowed)}")
     found = {}
     for name, default in allowed.items():
-        value = given.get(name, default)
-        imports_torch = known[name].choices == "anatomies"
-        found[name] = known[name].check(value, look_up=not (imports_torch and value == default))
+        found[name] = known[name].check(given.get(name, default))
     if TABLE in found and TABLE not in defaults:
         _check_table(found)
     return found

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from pathlib import Path
 from typing import Any
 
 from petrecon.errors import CardError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.provenance.files import kept_by_stamp, text_hash
+from petrecon.provenance.reads import note, unnoticed
 from petrecon.yaml_files import read_yaml
 
 
@@ -20,9 +25,22 @@ def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
     path = data_dir() / "profiles.yml"
     if not path.is_file():
         return {}
-    own = (read_yaml(path, "data/profiles.yml") or {}).get(notebook)
+    with unnoticed():
+        own = _every(path).get(notebook)
     if own is None:
         return {}
     if not isinstance(own, dict) or profile not in own:
         raise CardError(f"data/profiles.yml: {notebook} has no section {profile!r}.{did_you_mean(profile, own or ())}")
-    return dict(own[profile] or {})
+    sizes = copy.deepcopy(dict(own[profile] or {}))
+    note(f"profile sizes of {notebook} in {profile}", sizes_hash(sizes))
+    return sizes
+
+
+def sizes_hash(sizes: dict[str, Any]) -> str:
+    """Return the hash of a notebook's sizes, in their order."""
+    return text_hash(json.dumps(sizes))
+
+
+@kept_by_stamp
+def _every(path: Path) -> dict[str, Any]:
+    return read_yaml(path, "data/profiles.yml") or {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from petrecon.compendium.execute import WORKERS, threads
-from petrecon.compendium.ledger import counts, write_ledger
+from petrecon.compendium.ledger import broken, counts, write_ledger
 from petrecon.compendium.matrix import Entry, matrix
 from petrecon.compendium.receipts import read_receipt, status
 from petrecon.errors import KernelError, RunFailed
@@ -44,6 +44,8 @@ def reproduce(profile: str = "quick", only: str | None = None, workers: int = WO
 
     outcome = make_all(matrix(profile, only), workers)
     content = write_ledger(profile)
+    for line in broken(content):
+        print(f"not counted: {line}", file=sys.stderr)
     index = build(profile)
     print(_summary(outcome, content))
     print(f"book: {index}")

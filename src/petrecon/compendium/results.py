@@ -18,9 +18,11 @@ from petrecon.metrics.intervals import Interval
 from petrecon.metrics.resampling import Units, unit_order
 from petrecon.metrics.resampling import interval as make_interval
 from petrecon.paths import root
+from petrecon.provenance import cache, reads
+from petrecon.provenance.versions import versions
 
 _backends: list[dict[str, str]] = []
-_read: list[str] = []
+_SPEED = ("OMP_", "MKL_", "OPENBLAS_", "KMP_", "NUMBA_", "TORCH_", "PYTORCH_", "ATEN_", "CUDA_", "CUBLAS_", "NVIDIA_")
 
 
 def output_stem() -> Path:
@@ -198,27 +200,13 @@ def uses(path: str | Path) -> Path:
     full = root() / Path(path)
     if not full.is_file():
         raise InputError(f"there is no file {path}")
-    name = str(full.relative_to(root())) if full.is_relative_to(root()) else str(full)
-    if name not in _read:
-        _read.append(name)
+    reads.note_file(full)
     return full
 
 
 def watch() -> None:
-    """Note every file of `data/` that is opened from now on, for the receipt; the runner calls it first.
-
-    `parameters.yml` and `profiles.yml` are left out: what a run depends on there is noted by value.
-    """
-    folder = str(root() / "data") + os.sep
-    known = {folder + name for name in ("parameters.yml", "profiles.yml")}
-
-    def note(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(folder):
-            name = os.path.relpath(arguments[0], root())
-            if arguments[0] not in known and name not in _read:
-                _read.append(name)
-
-    sys.addaudithook(note)
+    """Note every file that is opened and every folder of `data/` that is listed from now on (see `reads.watch`)."""
+    reads.watch()
 
 
 def finish() -> None:
@@ -226,21 +214,41 @@ def finish() -> None:
     import resource
 
     scale = 2**20 if sys.platform == "darwin" else 2**10
-    versions = {"python": sys.version.split()[0]}
-    versions |= {
-        name: str(getattr(sys.modules[name], "__version__", ""))
-        for name in ("petrecon", "numpy", "torch", "numba", "scipy", "monai", "peft", "parallelproj_core")
-        if name in sys.modules
-    }
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+    reads.note_foreign_modules()
     facts = {
+        "cache": cache.counts,
         "device": _device(),
-        "inputs": sorted(_read),
+        "edited": reads.edited(),
+        "environment": {n: v for n, v in sorted(os.environ.items()) if n.startswith(_SPEED) and os.sep not in v},
+        "inputs": reads.noted(),
         "peak_memory_mib": round(memory),
         "projectors": _backends,
-        "versions": versions,
+        "threads": _threads(),
+        "versions": _versions(),
     }
     write_json(output(".kernel.json"), facts)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that were imported."""
+    modules = {"scikit-image": "skimage"}
+    found = {name: number for name, number in versions().items() if modules.get(name, name) in sys.modules}
+    found["python"] = sys.version.split()[0]
+    for name in ("petrecon", "parallelproj_core"):
+        if name in sys.modules:
+            found[name] = str(getattr(sys.modules[name], "__version__", ""))
+    return found
+
+
+def _threads() -> dict[str, int]:
+    """Return how many threads each library that was imported works with, and the cores there are."""
+    found = {"cores": os.cpu_count() or 1}
+    if "torch" in sys.modules:
+        found["torch"] = sys.modules["torch"].get_num_threads()
+    if "numba" in sys.modules:
+        found["numba"] = sys.modules["numba"].get_num_threads()
+    return found
 
 
 def write_json(path: Path, content: Any, *, sort: bool = True) -> None:

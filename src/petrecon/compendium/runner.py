@@ -14,12 +14,15 @@ from typing import Any
 
 from petrecon.compendium.disk import cure_of
 from petrecon.compendium.execute import execute
+from petrecon.compendium.fingerprints import inputs_of, stamps_of
 from petrecon.compendium.locks import locked, working_folder
 from petrecon.compendium.receipts import OUTPUTS, make_receipt, read_receipt, status
 from petrecon.compendium.results import write_json
-from petrecon.compendium.runs import Run, runs_dir
+from petrecon.compendium.runs import Run, plan, runs_dir
 from petrecon.compendium.user_files import check_files
 from petrecon.errors import MissingError, PetreconError
+from petrecon.provenance.bytecode import check_by_content
+from petrecon.provenance.files import Stamp
 
 
 def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = False) -> tuple[bool, dict[str, Any]]:
@@ -54,12 +57,12 @@ def make(run: Run, *, force: bool = False, quiet: bool = False, wait: bool = Fal
     """
     name = f"{run.profile}__{run.stem}"
     try:
+        check_files(run, quiet)
         with locked(name, f"{run.stem} ({run.profile})", wait):
             if not force and status(run).state == "fresh":
                 receipt = read_receipt(run.path("receipt"))
                 assert receipt is not None
                 return False, receipt
-            check_files(run, quiet)
             _try_to_write(runs_dir(run.profile))
             with working_folder(name) as folder:
                 receipt = _make(run, folder, quiet)
@@ -94,6 +97,9 @@ def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
     stem.parent.mkdir()
     date, clock = datetime.now(UTC).strftime("%Y-%m-%d"), time.perf_counter()
     line = _Progress(run, quiet)
+    check_by_content()
+    before = inputs_of(run)
+    stamps = stamps_of(before, run)
     try:
         notebook = execute(run, stem, line.show)
     except (PetreconError, OSError):
@@ -106,9 +112,28 @@ def _make(run: Run, folder: Path, quiet: bool) -> dict[str, Any]:
     line.end(f"{duration:.1f} s")
     write(notebook, run.path("notebook", stem.parent))
     facts = json.loads(stem.with_name(stem.name + ".kernel.json").read_text(encoding="utf-8"))
-    receipt = make_receipt(run, stem.parent, facts, duration, date)
+    inputs, edited = _inputs_during(run, before, stamps, facts)
+    if edited:
+        print(f"{run.stem} is stale: {', '.join(edited)} edited during the run", file=sys.stderr)
+    receipt = make_receipt(run, stem.parent, facts, inputs, edited, duration, date)
     write_json(run.path("receipt", stem.parent), receipt)
     return receipt
+
+
+def _inputs_during(
+    run: Run, before: dict[str, str], stamps: dict[str, Stamp | None], facts: dict[str, Any]
+) -> tuple[dict[str, str], list[str]]:
+    """Return what a run depended on, hashed before it started or when it was read, and what was written meanwhile."""
+    read = facts["inputs"]
+    try:
+        now = inputs_of(plan(run.notebook, run.parameters), read)
+    except PetreconError:
+        return {**read, **before}, ["source"]
+    inputs = {name: digest for name, digest in {**read, **before}.items() if name in now}
+    edited = {name for name in facts["edited"] if name in now}
+    edited |= {name for name, digest in inputs.items() if now[name] != digest or read.get(name, digest) != digest}
+    edited |= {name for name, found in stamps_of(before, run).items() if stamps[name] != found}
+    return inputs, sorted(edited)
 
 
 def _publish(run: Run, folder: Path) -> None:

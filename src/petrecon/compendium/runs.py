@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from petrecon.compendium.hashes import file_hash
 from petrecon.compendium.parameters import declared, resolve
 from petrecon.compendium.sources import Source, find
 from petrecon.compendium.vocabulary import Value
 from petrecon.paths import book_dir, root
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.reads import unnoticed
 
 _ENDINGS = {
     "notebook": ".ipynb",
@@ -98,8 +99,9 @@ def plan(notebook: str | Source, given: Mapping[str, Any]) -> Run:
     InputError, ParameterError, CardError
         If the notebook is not known, a parameter is not valid, or the notebook's own parameters cell is not.
     """
-    source = find(notebook) if isinstance(notebook, str) else notebook
-    return Run(source, resolve(source, given))
+    with unnoticed():
+        source = find(notebook) if isinstance(notebook, str) else notebook
+        return Run(source, resolve(source, given))
 
 
 def shown(value: Value) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from petrecon.errors import CardError, ParameterError, did_you_mean
 from petrecon.paths import data_dir, why_no_file
+from petrecon.provenance.wheels import HEADS
 from petrecon.yaml_files import read_yaml
 
 Value = str | int | float | bool
@@ -142,9 +143,7 @@ def _look_up(what: str) -> list[str]:
     """Return the names of the scanners, tracers or anatomies at hand."""
     if what in ("scanners", "tracers"):
         return sorted(p.stem for p in (data_dir() / what).glob("*.y*ml"))
-    from petrecon.phantoms import anatomy_names
-
-    return sorted(anatomy_names())
+    return sorted(HEADS)
 
 
 def _parse(name: str, fields: Any, where: Path) -> Parameter:

@@ -19,6 +19,7 @@ from petrecon.models.diffusion import NoiseSchedule
 from petrecon.models.score import ScoreNetwork, ScoreSpec
 from petrecon.models.training import load_training, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
+from petrecon.provenance.code import code_digest
 
 
 def score_loss(
@@ -73,10 +74,11 @@ def pretrain(name: str, *, checkpoint_every: int = 250, stop_after: int | None =
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: _rate(i, card["warmup"], total))
     parts: dict[str, Any] = {"network": network, "averaged": averaged, "optimiser": optimiser, "rate": rate}
     checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
+    identity = {**card, "code": code_digest(__name__)}
     start, spent = 0, 0.0
     losses: list[list[float]] = []
     if checkpoint.is_file():
-        state = load_checkpoint(checkpoint, card)
+        state = load_checkpoint(checkpoint, identity)
         for key, part in parts.items():
             part.load_state_dict(state[key])
         start, losses, spent = state["iteration"], state["losses"], state["seconds"]
@@ -104,7 +106,7 @@ def pretrain(name: str, *, checkpoint_every: int = 250, stop_after: int | None =
             losses.append([i + 1, sum(recent) / len(recent), float(validation)])
             recent, spent = [], time.monotonic() - began
             states = {key: part.state_dict() for key, part in parts.items()}
-            save_checkpoint(checkpoint, card, {**states, "iteration": i + 1, "losses": losses, "seconds": spent})
+            save_checkpoint(checkpoint, identity, {**states, "iteration": i + 1, "losses": losses, "seconds": spent})
     target = weights_path(name)
     if stop_after is None or stop_after >= total:
         save_weights(
@@ -112,6 +114,7 @@ def pretrain(name: str, *, checkpoint_every: int = 250, stop_after: int | None =
             averaged.module,
             "score",
             asdict(spec),
+            made_by=__name__,
             card=card,
             seconds=round(spent),
             device=device,

@@ -16,6 +16,7 @@ from petrecon.deq.hyperparameters import EPSILON, Hyperparameters, expand, free_
 from petrecon.deq.implicit import hypergradient, reconstruct
 from petrecon.deq.problem import Problem
 from petrecon.errors import InputError, ParameterError
+from petrecon.provenance.code import code_digest
 from petrecon.reconstruct.progress import counted
 
 Row = dict[str, Any]
@@ -142,8 +143,15 @@ def train(
     images, adjoints = training.start(), torch.zeros_like(training.start())
     result = Training(expand(free.detach(), frames, epsilon), free.detach())
     first = 0
-    identity = {"parameters": parameters, "epsilon": epsilon, "lr": lr, "final_lr": final_lr, "batch": batch}
+    identity: dict[str, Any] = {
+        "parameters": parameters,
+        "epsilon": epsilon,
+        "lr": lr,
+        "final_lr": final_lr,
+        "batch": batch,
+    }
     identity |= {"seed": seed, "steps": steps, "tol": tol, "counts": float(training.counts.double().sum())}
+    identity |= {"code": code_digest(__name__)} if checkpoint is not None else {}
     if checkpoint is not None and Path(checkpoint).exists():
         saved = load_checkpoint(checkpoint, identity)
         first, result.history, result.evaluations = saved["step"], saved["history"], saved["evaluations"]

@@ -12,11 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from petrecon import paths
 from petrecon.errors import InputError, MissingError
+from petrecon.provenance.reads import note_file
+from petrecon.provenance.training import made_of
 
 
 def save_weights(
-    path: str | Path, network: nn.Module | Mapping[str, Tensor], kind: str, spec: Mapping[str, Any], **about: Any
+    path: str | Path,
+    network: nn.Module | Mapping[str, Tensor],
+    kind: str,
+    spec: Mapping[str, Any],
+    *,
+    made_by: str | None = None,
+    **about: Any,
 ) -> str:
     """Write a network's state in half precision, atomically, with its receipt beside it (``.json``).
 
@@ -29,6 +38,9 @@ def save_weights(
         Architecture, e.g. ``score``.
     spec : mapping
         What the network is built from.
+    made_by : str, optional
+        Module of the training: the receipt then holds its code, the files it read and the packages (see
+        `petrecon.provenance.training`).
     about
         Further entries of the receipt: training card, seed, losses, seconds.
 
@@ -45,7 +57,14 @@ def save_weights(
     halves = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
     data = save(halves, metadata={"kind": kind, "spec": json.dumps(dict(spec), sort_keys=True)})
     digest = hashlib.sha256(data).hexdigest()
-    receipt = {"file": path.name, "sha256": digest, "kind": kind, "spec": dict(spec), **about}
+    receipt = {
+        "file": path.name,
+        "sha256": digest,
+        "kind": kind,
+        "spec": dict(spec),
+        **(made_of(made_by) if made_by else {}),
+        **about,
+    }
     text = json.dumps(receipt, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
     for target, content in ((path, data), (path.with_suffix(".json"), text.encode())):
         partial = target.with_name(target.name + ".partial")
@@ -55,7 +74,7 @@ def save_weights(
 
 
 def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a weight file, in single precision.
+    """Read a weight file, in single precision; it becomes an input of the run.
 
     Returns
     -------
@@ -68,7 +87,8 @@ def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str,
     MissingError
         If there is no such file.
     InputError
-        If the file is damaged, differs from its receipt, or holds another kind of network; the message gives both.
+        If the file is damaged, differs from its receipt, lies in ``data/weights`` without one, or holds another kind
+        of network; the message gives both.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -78,6 +98,12 @@ def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str,
     receipt = path.with_suffix(".json")
     if receipt.is_file():
         _check_hash(path, receipt)
+    elif path.resolve().parent == (paths.data_dir() / "weights").resolve():
+        raise InputError(
+            f"the weights {path.name} have no receipt {receipt.name} beside them: restore it, or keep weights of your "
+            "own outside data/weights"
+        )
+    note_file(path.resolve() if not path.is_absolute() else path)
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}

@@ -8,7 +8,6 @@ Every frame has its own noise, and the short scan is one of the six: the noise o
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import torch
@@ -19,11 +18,12 @@ from petrecon.errors import ParameterError
 from petrecon.petite.instrument import Instrument
 from petrecon.petite.population import Member
 from petrecon.phantoms import Frames, Subject, activity, make_subject
-from petrecon.phantoms.anatomy import BUILD_VERSION
+from petrecon.phantoms.anatomy import anatomy_key
 from petrecon.phantoms.counts import draw_counts, expected_randoms, expected_scatter
 from petrecon.phantoms.exams import MAX_DOSE
 from petrecon.phantoms.regions import BRAIN_TISSUES
 from petrecon.projectors import attenuation_factors
+from petrecon.provenance.files import data_hash
 from petrecon.reconstruct import gaussian_filter, osem
 
 FRAMES = Frames((300.0,) * 6)
@@ -32,25 +32,20 @@ DRIFT = 0.02
 """Growth of the (decay-corrected) uptake of grey matter per frame: FDG is still being trapped from 30 to 60 min
 after injection, while white matter and scalp hardly change (this project's round value)."""
 
-EXAM_VERSION = 1
-"""Raise it when a change to this file changes any volume: it is part of the cache's key."""
-
 GREY = ("grey", "deep-grey", "cerebellum-grey")
 
 
 def exam_key(member: Member, instrument: Instrument, dose: float) -> dict[str, Any]:
-    """Return everything the volumes of an exam depend on."""
-    card = paths.data_dir() / "tracers" / f"{TRACER}.yaml"
+    """Return everything the volumes of an exam depend on besides code."""
     scanner = {k: v for k, v in instrument.scanner._card.items() if k != "sources"}
     return {
-        "version": [EXAM_VERSION, BUILD_VERSION, DRIFT],
-        "anatomy": member.anatomy,
+        **anatomy_key(member.anatomy),
         "seed": member.seed,
         "findings": [(low.region, low.factor) for low in member.findings()],
         "scanner": scanner,
         "profile": instrument.profile,
         "reconstruction": instrument.reconstruction.as_dict(),
-        "tracer": hashlib.sha256(card.read_bytes()).hexdigest(),
+        "tracer": data_hash(paths.data_dir() / "tracers" / f"{TRACER}.yaml"),
         "frames": FRAMES.durations_s,
         "dose": dose,
     }

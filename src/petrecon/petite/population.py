@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from petrecon.errors import InputError, ParameterError, did_you_mean
+from petrecon.paths import data_dir
 from petrecon.phantoms import SPLITS, Hypometabolism, check_disjoint
 from petrecon.phantoms.draws import check_seed, generator
 from petrecon.projectors import scanner_names
@@ -64,7 +65,7 @@ def population(scanner: str, split: str, n: int, seed: int = 0) -> list[Member]:
     ParameterError
         For an unknown scanner or split, or n < 1.
     """
-    if scanner not in scanner_names() and not scanner.endswith((".yaml", ".yml")):
+    if not scanner.endswith((".yaml", ".yml")) and not (data_dir() / "scanners" / f"{scanner}.yaml").is_file():
         raise ParameterError(f"there is no scanner {scanner!r}.{did_you_mean(scanner, scanner_names())}")
     if split not in ANATOMIES:
         raise ParameterError(f"there is no split {split!r}.{did_you_mean(split, ANATOMIES)}")

@@ -68,8 +68,8 @@ def source_name(network: str, scanner: str, suffix: str = "") -> str:
         If there is no such training: the scanner was no source, or the network is not known.
     """
     name = "-".join(filter(None, (network, scanner, suffix)))
-    known = [n for n in training_names() if n.startswith(tuple(SPECS))]
-    if name not in known:
+    if not name.startswith(tuple(SPECS)) or not (paths.data_dir() / "training" / f"{name}.yaml").is_file():
+        known = [n for n in training_names() if n.startswith(tuple(SPECS))]
         raise CardError(
             f"there is no source network {name!r} ({', '.join(known)}).{did_you_mean(name, known)} "
             "Give one of them, or write a training card for yours"
@@ -148,6 +148,7 @@ def pretrain(name: str, *, progress: bool = True) -> Path:
         state,
         KIND,
         {"architecture": spec.architecture, **asdict(spec)},
+        made_by=__name__,
         card=card,
         seconds=round(result.seconds),
         device=device,

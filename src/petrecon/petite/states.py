@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from petrecon.petite.pairs import Pairs
 from petrecon.petite.settings import Settings
+from petrecon.provenance.code import code_digest
 
 
 def trained_state(network: nn.Module | None) -> dict[str, Tensor]:
@@ -29,13 +30,14 @@ def restore_state(network: nn.Module | None, state: dict[str, Tensor]) -> None:
 
 
 def identity_of(players: list[Any], pairs: Pairs, settings: Settings) -> dict[str, Any]:
-    """Return what a checkpoint must agree with: settings, subjects, data, and the weights it started from."""
+    """Return what a checkpoint must agree with: code, settings, subjects, data, and the weights it started from."""
     digest = hashlib.sha256()
     for player in players:
         for name, value in player.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return {
+        "code": code_digest("petrecon.petite.training"),
         "settings": settings.as_dict(),
         "subjects": [[m.scanner, m.anatomy, m.seed] for m in pairs.members],
         "data": [pairs.dose, float(pairs.short.double().sum()), float(pairs.long.double().sum())],

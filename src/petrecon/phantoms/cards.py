@@ -94,16 +94,25 @@ class Card:
 def card_names(with_field: str) -> list[str]:
     """Return the names of the cards in `data/tracers` that hold a field of that name at their left margin."""
     files = sorted((paths.data_dir() / "tracers").glob("*.yaml"))
-    return [f.stem for f in files if f"\n{with_field}:" in f"\n{f.read_text(encoding='utf-8')}"]
+    return [f.stem for f in files if _holds(f, with_field)]
+
+
+def is_card(name: str, with_field: str) -> bool:
+    """Tell whether `card_names` has this name, looking at no other card."""
+    file = paths.data_dir() / "tracers" / f"{name}.yaml"
+    return Path(name).name == name and file.is_file() and _holds(file, with_field)
+
+
+def _holds(file: Path, with_field: str) -> bool:
+    return f"\n{with_field}:" in f"\n{file.read_text(encoding='utf-8')}"
 
 
 def read_card(name: str | Path, with_field: str) -> Card:
     """Read a card by name or path; `ParameterError` for an unknown name, `CardError` for a broken file."""
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
-        known = card_names(with_field)
-        if str(name) not in known:
-            raise ParameterError(f"there is no tracer {str(name)!r}.{did_you_mean(str(name), known)}")
+        if not is_card(str(name), with_field):
+            raise ParameterError(f"there is no tracer {str(name)!r}.{did_you_mean(str(name), card_names(with_field))}")
         path = paths.data_dir() / "tracers" / f"{name}.yaml"
     if not path.is_file():
         raise ParameterError(f"{path}: no such tracer card")

@@ -11,7 +11,7 @@ from petrecon.phantoms import registration as reg
 from petrecon.phantoms.head import Labels, add_shells, fill_brain
 from petrecon.phantoms.nifti import read_canonical
 from petrecon.phantoms.regions import REGIONS
-from petrecon.phantoms.wheels import registered
+from petrecon.provenance.wheels import registered
 
 DONORS = ("9861", "10021", "12876", "14380", "15496", "15697")
 

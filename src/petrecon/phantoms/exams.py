@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from petrecon.errors import InputError, ParameterError, did_you_mean
+from petrecon.phantoms.cards import is_card
 from petrecon.phantoms.counts import draw_counts, expected_randoms, expected_scatter
 from petrecon.phantoms.draws import check_seed
 from petrecon.phantoms.dynamic import Dynamic, Protocol, dynamic_activity, protocol_names
@@ -224,12 +225,13 @@ def _checked_dose(dose: float) -> float:
 def _activity(subject: Subject, source: Source, seed: int, frames: Frames | None) -> tuple[Tensor, Frames | None]:
     """Turn any source of activity into a tensor ([T,] *grid), kBq/mL, and its frames."""
     if isinstance(source, str):
-        if source not in tracer_names() + protocol_names():
+        if is_card(source, "uptake"):
+            source = activity(subject, source, seed)
+        elif is_card(source, "frames_s"):
+            source = dynamic_activity(subject, source, seed)
+        else:
             hint = did_you_mean(source, tracer_names() + protocol_names())
             raise ParameterError(f"there is no tracer {source!r}.{hint}")
-        source = (
-            activity(subject, source, seed) if source in tracer_names() else dynamic_activity(subject, source, seed)
-        )
     elif isinstance(source, Tracer):
         source = activity(subject, source, seed)
     elif isinstance(source, Protocol):

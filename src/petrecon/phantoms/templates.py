@@ -9,7 +9,7 @@ from petrecon.phantoms.donors import GRID_ORIGIN, GRID_SHAPE, dk_aseg
 from petrecon.phantoms.head import Labels, add_shells, ball_closing
 from petrecon.phantoms.nifti import read_canonical
 from petrecon.phantoms.regions import CSF, labels_of
-from petrecon.phantoms.wheels import registered
+from petrecon.provenance.wheels import registered
 
 
 def build_dk_aseg() -> tuple[Labels, NDArray[np.float64]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
 
+from petrecon.projectors.compiled import get_num_threads, njit, prange
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.joseph import Lines, traced
 from petrecon.projectors.kernels import _is_flat, _run, _trace

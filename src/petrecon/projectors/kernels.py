@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+
+from petrecon.projectors.compiled import njit, prange
 
 _INSET = 1e-9  # voxels; keeps floor(u) + 1 inside the zero border in spite of rounding
 _FAST = {"reassoc", "contract", "nsz", "arcp"}

