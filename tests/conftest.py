@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.provenance import code, imports
+from petrecon.provenance import code, imports, reads
 
 
 @pytest.fixture
@@ -31,3 +31,11 @@ def edited_package(package: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         monkeypatch.setattr(code, "_AT_START", imports.package_stamps())
 
     return edit
+
+
+@pytest.fixture(autouse=True)
+def nothing_read_yet(monkeypatch):
+    """Give every test its own record of what was read: others ran in this process before it."""
+    monkeypatch.setattr(reads, "_noted", {})
+    monkeypatch.setattr(reads, "_stamps", {})
+    monkeypatch.setattr(reads, "_edited", set())

@@ -10,7 +10,6 @@ import pytest
 from petrecon.compendium import by_hand, other_runs, results, vocabulary
 from petrecon.compendium.runner import make
 from petrecon.compendium.runs import plan
-from petrecon.provenance import reads
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -61,11 +60,8 @@ def _no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PETRECON_RUN", "PETRECON_CACHE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(results, "_backends", [])
-    monkeypatch.setattr(results, "_read", [])
     monkeypatch.setattr(other_runs, "_chosen", {})
     by_hand._own_folder.cache_clear()
-    for name in ("_noted", "_stamps"):
-        monkeypatch.setattr(reads, name, {})
     vocabulary._read.cache_clear()
 
 

@@ -27,10 +27,11 @@ def told(made: Path, name: str, first: np.ndarray, second: np.ndarray) -> tuple[
         for file in original.parent.glob(original.stem + ".*"):
             shutil.copy(file, file.with_name(stem + file.name.removeprefix(original.stem)))
         entry = {"value": float(np.mean(samples)), "unit": "dB", "samples": list(map(float, samples))}
+        entry |= {"kind": "bootstrap", "units": {"patients": 40}}
         (original.parent / f"{stem}.numbers.json").write_text(json.dumps({"psnr": entry}), encoding="utf-8")
         paths.append(original.parent / f"{stem}.ipynb")
     line = next(text for text in compare_runs(*paths).splitlines() if text.strip().startswith("psnr:"))
-    between = line.split("difference", 1)[1]
+    between = line.split("difference", 1)[1].replace("−", "-")
     value, low, high = (float(n) for n in re.findall(r"[-+]?\d+(?:\.\d+)?(?:e-?\d+)?", between)[:3])
     return value, low, high, line
 

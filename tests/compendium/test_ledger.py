@@ -63,8 +63,8 @@ def test_a_word_under_the_key_of_a_rule_leaves_the_other_claims(made: Path):
     path.write_text(json.dumps(numbers), encoding="utf-8")
     _write(made, {"computed": "{notebook: 01_toy, key: word}"}, {})
     first, second = (row["yours"] for row in ledger("quick")["claims"])
-    assert (first["verdict"], second["verdict"]) == ("not run yet", "holds")
-    assert "recorded a word under 'word', and a rule needs a number" in first["note"]
+    assert (first["verdict"], second["verdict"]) == ("undecided", "holds")
+    assert first["reason"] == "what was recorded is no number"
 
 
 def test_changing_one_expectation_changes_one_verdict(made: Path):

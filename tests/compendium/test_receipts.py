@@ -42,7 +42,7 @@ def test_a_change_of_a_docstring_or_comment_changes_nothing(made: Path, package:
 
 
 def test_a_change_of_what_is_not_imported_changes_nothing(made: Path, package: Path):
-    _edit(package / "compendium" / "figures.py", "DPI = 160", "DPI = 50")
+    _edit(package / "compendium" / "figures.py", "MIN_ALT = 30", "MIN_ALT = 20")
     states = {stem: str(state) for _, stem, state in verify("quick")}
     assert states["01_toy__biograph-mmr__dose1"] == "fresh"
     assert states["02_pictures"] == "stale: because module petrecon.compendium.figures changed"

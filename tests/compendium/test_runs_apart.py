@@ -16,6 +16,7 @@ CLAIM = """
   paper: foundations
   statement: "s"
   paper_value: "20 dB"
+  units: patients
   computed_by: {{notebook: 01_toy, key: psnr}}
   rule: {{kind: greater, than: 1}}
   profile: {profile}

@@ -63,7 +63,7 @@ def test_the_range_of_a_reference_runs_from_its_minimum_also_below_zero():
 def test_an_interval_is_as_wide_as_its_level_says(level, deviations):
     """Of the mean of many normal samples: ± that many standard errors."""
     samples = np.random.default_rng(1).normal(5, 2, 400)
-    found = interval(samples, level=level)
+    found = interval(samples, level=level, units="draws")
     error = samples.std(ddof=1) / 20
     assert found.high - found.low == pytest.approx(2 * deviations * error, rel=0.08)
     assert (found.high + found.low) / 2 == pytest.approx(samples.mean(), abs=0.2 * error)

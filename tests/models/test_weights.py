@@ -86,8 +86,6 @@ def test_weights_among_the_shipped_ones_need_their_receipt(shipped):
 
 def test_loaded_weights_are_an_input_of_the_run(saved, monkeypatch):
     """safetensors opens files outside of Python, where no watch sees it."""
-    monkeypatch.setattr(reads, "_noted", {})
-    monkeypatch.setattr(reads, "_stamps", {})
     load_weights(saved[1], "line")
     assert reads.noted() == {f"file {saved[1]}": saved[2]}
 

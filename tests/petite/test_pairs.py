@@ -107,7 +107,6 @@ def test_an_exam_reads_no_file_that_its_key_does_not_hold(small_cache, machine, 
     """What making an exam opens in `data/` or in a wheel is hashed in its key, or is a row the key holds by value."""
     opened: dict[str, str] = {}
     monkeypatch.setattr(reads, "_noted", opened)
-    monkeypatch.setattr(reads, "_stamps", {})
     anatomy._built_in.cache_clear()
     end = reads.watch()
     try:

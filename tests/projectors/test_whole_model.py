@@ -20,7 +20,7 @@ def whole(request):
     lead = (2,) if request.param else ()
     return AcquisitionModel(
         projector(geometry, "matrix", torch.float64),
-        attenuation=rand(),
+        attenuation=rand() / 1.2,
         normalisation=rand(),
         resolution=GaussianResolution(geometry.image_shape, geometry.voxel_size, 9.0),
         scale=torch.tensor([3.0, 0.7], dtype=torch.float64) if lead else 3.0,

@@ -157,8 +157,6 @@ def test_a_cache_file_under_another_key_is_absent(tmp_path, monkeypatch):
 
 
 def test_what_is_only_checked_is_not_noted(tmp_path, monkeypatch):
-    monkeypatch.setattr(reads, "_noted", {})
-    monkeypatch.setattr(reads, "_stamps", {})
     (tmp_path / "a").touch()
     with reads.unnoticed():
         reads.note_file(tmp_path / "a")
@@ -177,8 +175,6 @@ def test_asking_for_one_card_depends_on_no_other_card(monkeypatch):
     from petrecon.phantoms import load_protocol, load_tracer
     from petrecon.projectors import load_scanner, scanner_names
 
-    monkeypatch.setattr(reads, "_noted", {})
-    monkeypatch.setattr(reads, "_stamps", {})
     end = reads.watch()
     try:
         load_scanner("hrrt")
