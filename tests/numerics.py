@@ -23,8 +23,10 @@ SETTINGS = {
     "MKL AVX2, 2 threads": {"threads": 2, "MKL_CBWR": "AVX2"},
     "PyTorch without vectors, 2 threads": {"threads": 2, "ATEN_CPU_CAPABILITY": "default"},
     "PyTorch AVX2, 2 threads": {"threads": 2, "ATEN_CPU_CAPABILITY": "avx2"},
+    "an unknown processor (1)": {"threads": 1, "ROUNDING": "1"},  # see tests/rounding.py
+    "an unknown processor (2)": {"threads": 2, "ROUNDING": "2"},
 }
-OURS = ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY")
+OURS = ("ROUNDING", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -39,6 +41,7 @@ def run(name: str, words: list[str]) -> bool:
     """Run the tests under one setting, print its line, and say whether all passed."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *words]
+    command += ["-p", "tests.rounding"] if "ROUNDING" in SETTINGS[name] else []
     done = subprocess.run(command, cwd=ROOT, env=environment(SETTINGS[name]), capture_output=True, text=True)
     (KEPT / f"{name.replace(' ', '-').replace(',', '')}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     lines = done.stdout.strip().splitlines() or ["pytest said nothing"]
