@@ -1,7 +1,8 @@
 """petrecon: the library below the PET reconstruction compendium.
 
 Floors, from the ground up; each may import those above it in this list and none below:
-`provenance`, `projectors`, `phantoms`, `reconstruct`, `metrics`, `models`, `peft`, `ddip`, `petite`, `deq`, `compendium`.
+`provenance`, `projectors`, `phantoms`, `reconstruct`, `metrics`, `models`, `peft`, `ddip`, `petite`, `deq`,
+`compendium`.
 Start with `petrecon.projectors.load_scanner`, `petrecon.phantoms.simulate_exam` and `petrecon.reconstruct.mlem`.
 """
 
