@@ -60,6 +60,14 @@ def test_the_page_prints_what_the_ledger_holds(stem):
         assert (written.kind, dict(written.units)) == (shown.kind, dict(shown.units))
 
 
+def test_a_cell_that_ends_with_record_shows_nothing(stem):
+    from IPython.core.formatters import DisplayFormatter
+
+    found = record("psnr", samples=[1.0, 2.0, 4.0], units="patients")
+    assert DisplayFormatter().format(found) == ({}, {})
+    assert DisplayFormatter().format(interval([1.0, 2.0, 4.0], units="patients"))[0]  # what a reader asks for is shown
+
+
 def test_nested_samples_are_written_outermost_first(stem):
     units = {"patients": ["a", "b", "a", "b"], "doses": [0, 0, 1, 1]}
     record("a", samples=[1.0, 10.0, 2.0, 20.0], units=units)

@@ -110,7 +110,14 @@ def record(
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     numbers[key] = {name: entry[name] for name in sorted(entry) if entry[name] not in (None, "")}
     write_json(path, dict(sorted(numbers.items())), sort=False)  # the order of units says which is outermost
-    return found
+    return found and Recorded(found.value, found.low, found.high, found.kind, found.units, found.level)
+
+
+class Recorded(Interval):
+    """What `record` returns: an interval that a cell which ends with it does not show."""
+
+    def _ipython_display_(self) -> None:
+        """Show nothing."""
 
 
 def _interval_of(
