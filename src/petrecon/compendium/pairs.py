@@ -24,11 +24,10 @@ _FIRST = """\
 import importlib.util, os, subprocess, sys  # is the library here? If not, this cell says how to get it
 if importlib.util.find_spec("petrecon") is None:
     if "google.colab" not in sys.modules or not (address := os.environ.get("PETRECON_REPOSITORY", "ADDRESS")):
-        how = f"clone the compendium's repository and say in it {sys.executable} -m pip install -c constraints.txt -e ."
+        how = f"clone the compendium's repository and say in it {sys.executable} -m pip install -e ."
         raise ModuleNotFoundError(f"petrecon is missing: {how} (on Colab: name the repository in PETRECON_REPOSITORY)")
     subprocess.run(["git", "clone", "--depth", "1", address, "compendium"], check=True)
-    install = ["install", "-q", "-c", "compendium/constraints.txt", "-e", "compendium"]
-    subprocess.run([sys.executable, "-m", "pip", *install], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-e", "compendium"], check=True)
     sys.path.insert(0, os.path.abspath("compendium/src"))
 import petrecon.compendium  # before torch, whose waiting threads it puts to sleep"""
 
