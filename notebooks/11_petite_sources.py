@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Ten networks, five scanners
 #
-# *You will learn* how five scanners make five kinds of noise from one kind of head, how well a network does on the scanner it was trained on, and what it loses on the others. *Before:* {doc}`10_petite_idea`. *Time:* ten minutes to read, a minute to run.
+# *You will learn* how five scanners make five kinds of noise from one kind of head, how well a network does on the scanner it was trained on, and what it loses on the others. *Before:* {doc}`10_petite_idea`. *Time:* ten minutes to read, a minute to run once the exams are in the cache; the first time two minutes in `quick`, five to fifteen in `laptop`.
 #
 # Every scanner has its own people: heads, uptake and regions of low uptake are drawn anew for each, and test heads come from donors that no training uses. An exam is six frames of five minutes in projection space, with decay, scatter, randoms and attenuation, reconstructed as that scanner's users would. The short scan is the first frame; the long scan is the mean of all six, so *it has noise of its own*.
 #
