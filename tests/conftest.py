@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from petrecon.provenance import code, imports, reads
+
+
+def pytest_configure() -> None:
+    """Take signals as usual where the caller ignores them (nohup, a command in the background): tests send them."""
+    for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture
