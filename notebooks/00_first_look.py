@@ -16,7 +16,8 @@ import matplotlib.pyplot as plt
 
 from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, say, show, style
 from petrecon.metrics import nrmse
-from petrecon.phantoms import make_subject, simulate_exam
+from petrecon.phantoms import anatomy_names, load_anatomy, make_subject, simulate_exam
+from petrecon.phantoms.label_picture import draw_labels, in_words
 from petrecon.projectors import load_scanner
 from petrecon.reconstruct import RelativeDifference, map_em
 
@@ -35,6 +36,16 @@ subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, vox
 exams = {dose: simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile) for dose in size["doses"]}
 full = exams[1.0]
 record_backend(full.model.projector)
+
+# %% tags=["hide-input"]
+if anatomy not in anatomy_names():  # a label map of your own: this is how it was read
+    head = load_anatomy(anatomy)
+    show(
+        draw_labels(head),
+        name="fig-understood",
+        caption=f"The label map as it was understood, in mm: {head.source}.",
+        alt=in_words(head),
+    )
 
 # %% [markdown]
 # Reconstruction looks for the image that best explains the counts and is not needlessly rough: maximum a posteriori with
