@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from petrecon.compendium.pages import _split, _with_values, page
+from petrecon.compendium.pages import _split, _with_values, page, stale
 from petrecon.compendium.receipts import Status, read_receipt
 from petrecon.compendium.runs import plan
 
@@ -105,3 +107,13 @@ def test_outputs_keep_their_order_and_hidden_cells_stay_hidden():
     assert [p.metadata["tags"] for p in _split(hidden)] == [["hide-cell"], ["remove-input", "hide-output"]]
     removed = new_code_cell("x", outputs=[_figure("a")], metadata={"tags": ["remove-output"]})
     assert list(_split(removed)) == [removed]
+
+
+def test_a_page_that_is_stale_for_many_reasons_names_five_and_the_command_that_renews_all(project: Path):
+    run = plan("01", {})
+    told = stale(Status("stale", tuple(f"02_other__{k} is stale" for k in range(12))), run)
+    assert "* 02_other__4 is stale\n* and 7 more\n" in told.replace("\\", "")
+    assert "Run `petrecon reproduce --profile quick --only 01_toy` to renew it." in told
+    alone = stale(Status("stale", ("module petrecon.metrics.errors changed",)), run)
+    assert "more" not in alone
+    assert f"Run `{run.command}` to renew it." in alone

@@ -14,6 +14,7 @@ from petrecon.compendium.receipts import Status
 from petrecon.compendium.runs import Run, shown
 from petrecon.paths import root
 
+_REASONS = 5
 _HIDDEN = {"hide-cell", "hide-output"}
 _REMOVED = {"remove-cell", "remove-output"}
 
@@ -220,10 +221,15 @@ def stale(state: Status, run: Run, what: str = "page") -> str:
     """Return the warning that a page or figure is not what its sources now make; empty when it is fresh."""
     if state.state == "fresh":
         return ""
-    because = "\n".join(f"* {escape(_without_folder(reason))}" for reason in state.because)
+    shown = [escape(_without_folder(reason)) for reason in state.because[:_REASONS]]
+    more = len(state.because) - len(shown)
+    because = "\n".join(f"* {reason}" for reason in [*shown, *([f"and {more} more"] if more else [])])
     why = f"Some of what this {what} was made from has changed since:"
     why = why if state.state == "stale" else "Its files changed:"
-    return f":::{{warning}}\nThis {what} is {state.state}. {why}\n\n{because}\n\nRun `{run.command}` to renew it.\n:::"
+    needs_others = any(reason.endswith((" is stale", " is missing")) for reason in state.because)
+    with_others = f"petrecon reproduce --profile {run.profile} --only {run.notebook}"
+    cure = f"Run `{with_others if needs_others else run.command}` to renew it."
+    return f":::{{warning}}\nThis {what} is {state.state}. {why}\n\n{because}\n\n{cure}\n:::"
 
 
 def _receipt(receipt: dict[str, Any], state: Status) -> str:
