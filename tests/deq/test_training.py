@@ -57,9 +57,12 @@ def test_steps_start_from_the_images_and_adjoints_of_the_last(sets, two):
     assert row["evaluations"] - before["evaluations"] < 0.5 * (forward.evaluations + backward.evaluations)
 
 
-def test_gradient_of_every_step_is_that_of_the_mean_loss(sets, two):
-    """Central difference of the training loss at the first step, along its free logarithms."""
-    row = two.history[0]
+def test_gradient_of_every_step_is_that_of_the_mean_loss(sets):
+    """Central difference of the training loss at the first step, along its free logarithms.
+
+    Images and adjoints are solved tightly: where looser ones stop depends on rounding, by up to 3 % of the gradient.
+    """
+    row = train(*sets, parameters=2, **{**OPTIONS, "steps": 1, "tol": 1e-7, "adjoint_tol": 1e-3}).history[0]
     h, norm = 2e-2, 0.0
     for i in range(2):
         values = []
@@ -69,8 +72,7 @@ def test_gradient_of_every_step_is_that_of_the_mean_loss(sets, two):
             theta = training_module.expand(free, 4, OPTIONS["epsilon"])
             values.append(float(evaluate(sets[0], theta, tol=1e-8)[0].mean()))
         norm += ((values[0] - values[1]) / (2 * h)) ** 2
-    # the adjoint is solved to a residual of 1 %, and where it stops depends on rounding: up to 3 % of the gradient
-    assert row["gradient_norm"] == pytest.approx(math.sqrt(norm), rel=0.08)
+    assert row["gradient_norm"] == pytest.approx(math.sqrt(norm), rel=0.02)
 
 
 def test_more_parameters_fit_better(sets, two):
