@@ -26,7 +26,7 @@ BASE = (
     "numpy", "scipy.sparse.linalg", "scipy.optimize", "scipy.ndimage", "scipy.special", "scipy.interpolate",
     "scipy.integrate", "scipy.signal", "scipy.spatial", "scipy.stats", "pandas", "matplotlib.pyplot", "seaborn",
     "torch", "numba", "nibabel", "skimage.metrics", "skimage.segmentation", "safetensors.torch", "tqdm", "yaml",
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "IPython.display", "matplotlib_inline",
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "IPython.display",
 )  # fmt: skip
 _LARGEST = 2**18  # bytes of a request: an environment and a command
 
