@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -147,3 +148,13 @@ def test_every_artefact_of_the_three_papers_is_listed():
     assert {(e["paper"], e["kind"]) for e in entries if e["paper"] in later} == {
         (p, k) for p in later for k in ("table", "figure")
     }
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
+def test_all_tracked_files_together_weigh_no_more_than_150_mb():
+    """Weights, published runs and anatomy are in the repository: who clones it waits for them."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
+    ).stdout
+    paths = [ROOT / name for name in listed.split("\0") if name]
+    assert sum(path.stat().st_size for path in paths if path.is_file()) <= 150e6

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from petrecon.compendium.book import render
 from petrecon.compendium.book.build import assemble, build
 from petrecon.compendium.book.check_html import check_html
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import CardError, MissingError
 
 
@@ -115,3 +120,48 @@ def test_a_figure_in_prose_says_when_it_is_stale(booked: Path, tmp_path: Path):
     assert "```{image}" in text
     assert "This figure is stale." in text
     assert "* source changed" in text
+
+
+def test_an_incremental_book_is_the_one_made_from_nothing_and_an_unchanged_one_is_not_made(booked: Path, monkeypatch):
+    """Every file is compared, after an edit that renumbers the figure that another page refers to."""
+    index = build("quick")
+    with monkeypatch.context() as patch:
+        patch.setattr(render.subprocess, "run", None)  # nothing is rendered
+        assert build("quick") == index
+    page = booked / "book" / "index.md"
+    figure = "```{figure} chapters.png\n:name: fig-own\nA caption.\n```\n"
+    (booked / "book" / "chapters.png").write_bytes((index.parent / "_images" / "02_pictures-line.png").read_bytes())
+    page.write_text(page.read_text(encoding="utf-8") + "\n" + figure.replace("own\n", "own\n:alt: some picture\n"))
+    incremental = _bytes_of(build("quick").parent)
+    shutil.rmtree(booked / "book" / "_build")
+    assert _bytes_of(build("quick").parent) == incremental
+    assert b"Fig. 2" in incremental[Path("chapters/02_pictures.html")]
+
+
+def _bytes_of(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+READS = """# %% [markdown]
+# # Reads
+
+# %%
+from petrecon.compendium import load_numbers, record
+record("again", load_numbers("01", dose=1.0)["psnr"]["value"])
+"""
+
+
+def test_a_page_names_the_runs_that_it_read_with_links_to_their_pages(booked: Path, tmp_path: Path):
+    """From a number that comes from another run it is one step to the page that records it."""
+    (booked / "notebooks" / "04_reads.py").write_text(READS, encoding="utf-8")
+    (booked / "data" / "runs.yml").open("a", encoding="utf-8").write("- {notebook: 04_reads}\n")
+    toc = booked / "book" / "_toc.yml"
+    text = toc.read_text(encoding="utf-8")
+    toc.write_text(
+        text.replace("      - file: chapters/01_toy\n", "      - file: chapters/04_reads\n"), encoding="utf-8"
+    )
+    make_run(plan("04", {}), quiet=True)
+    source = assemble("quick", tmp_path / "source")
+    cells = json.loads((source / "chapters" / "04_reads.ipynb").read_text(encoding="utf-8"))["cells"]
+    stem = plan("01", {}).stem
+    assert "".join(cells[-2]["source"]) == f"**Read from:** {{doc}}`{stem} </gallery/01_toy-biograph-mmr-dose1>`."

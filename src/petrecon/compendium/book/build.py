@@ -73,9 +73,10 @@ def assemble(profile: str, target: Path) -> Path:
         if name.startswith("chapters/"):
             places[name] = _chapter(name.removeprefix("chapters/"), profile, entries)
     names: dict[str, str] = {}
+    shown_at = {run.stem: place for place, run in places.items()}
     for place, run in places.items():
-        _write_page(target, place, run, names)
-    _write_generated(target, profile, {run.stem: place for place, run in places.items()})
+        _write_page(target, place, run, names, shown_at)
+    _write_generated(target, profile, shown_at)
     for path in sorted(target.rglob("*.md")):
         _place_figures(path, target, profile, entries)
     toc = yaml.safe_dump(contents, sort_keys=False, allow_unicode=True)
@@ -83,7 +84,7 @@ def assemble(profile: str, target: Path) -> Path:
     return target
 
 
-def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> None:
+def _write_page(target: Path, place: str, run: Run, names: dict[str, str], pages: dict[str, str]) -> None:
     """Write one run's page, or a stub when it was not run or is broken; refuse a label that another page has."""
     import nbformat
 
@@ -95,7 +96,7 @@ def _write_page(target: Path, place: str, run: Run, names: dict[str, str]) -> No
             path.with_name(path.name + ".md").write_text(stub(run), encoding="utf-8")
             return
         with reading(run.path("notebook"), run.command):
-            notebook = page(run, receipt, status(run))
+            notebook = page(run, receipt, status(run), pages)
     except MissingError as error:
         print(f"not shown: {error}", file=sys.stderr)
         path.with_name(path.name + ".md").write_text(broken(run, str(error)), encoding="utf-8")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from petrecon.compendium.book.markdown import dropdown, escape, list_table
 from petrecon.compendium.runs.reading import read_notebook
-from petrecon.compendium.runs.receipts import Status
+from petrecon.compendium.runs.receipts import OF_A_RUN, Status
 from petrecon.compendium.runs.run import Run, shown
 from petrecon.paths import root
 
@@ -19,7 +20,7 @@ _HIDDEN = {"hide-cell", "hide-output"}
 _REMOVED = {"remove-cell", "remove-output"}
 
 
-def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
+def page(run: Run, receipt: dict[str, Any], state: Status, pages: Mapping[str, str] | None = None) -> Any:
     """Return a run's notebook as a page.
 
     Parameters
@@ -30,6 +31,8 @@ def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
         Its receipt.
     state : Status
         What `verify` says of it: anything but fresh is shown to the reader.
+    pages : mapping of run to page, optional
+        Where the book shows runs: those whose numbers or arrays this one read are linked.
 
     Returns
     -------
@@ -40,11 +43,22 @@ def page(run: Run, receipt: dict[str, Any], state: Status) -> Any:
     cells = [part for cell in _one_parameters_cell(notebook.cells) for part in _split(cell)]
     notebook.cells = [
         *_headed(cells, [_card(run, receipt), stale(state, run)]),
-        _markdown(_receipt(receipt, state)),
+        *map(_markdown, filter(None, [_read_from(run, receipt, pages or {}), _receipt(receipt, state)])),
     ]
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index:03d}"
     return notebook
+
+
+def _read_from(run: Run, receipt: dict[str, Any], pages: Mapping[str, str]) -> str:
+    """Say whose numbers and arrays the run read, each with a link to its page; empty when it read none."""
+    found = [match for name in receipt["inputs"] if (match := OF_A_RUN.fullmatch(name))]
+    stems = dict.fromkeys((Path(match[1]).name, match[2]) for match in found)
+    links = [
+        f"{{doc}}`{stem} </{pages[stem]}>`" if profile == run.profile and stem in pages else f"`{profile}/{stem}`"
+        for profile, stem in stems
+    ]
+    return f"**Read from:** {', '.join(links)}." if links else ""
 
 
 def _from_cache(receipt: dict[str, Any]) -> str:

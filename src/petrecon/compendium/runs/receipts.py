@@ -41,7 +41,7 @@ _SINCE_2: dict[str, tuple[type, ...]] = {
     "environment": (dict,),
     "cache": (dict,),
 }
-_OF_A_RUN = re.compile(r"file (book/runs/[^/]+)/(.+)\.(?:ipynb|numbers\.json|arrays\.npz)")
+OF_A_RUN = re.compile(r"file (book/runs/[^/]+)/(.+)\.(?:ipynb|numbers\.json|arrays\.npz)")
 
 Known = dict[Path, "Status | None"]
 
@@ -211,7 +211,7 @@ def _broken(run: Run, receipt: dict[str, Any], folder: Path | None) -> list[str]
 
 def _not_fresh(inputs: dict[str, str], known: Known) -> list[str]:
     """Return the runs that were read and are not fresh themselves."""
-    read = dict.fromkeys((found[1], found[2]) for name in inputs if (found := _OF_A_RUN.fullmatch(name)))
+    read = dict.fromkeys((found[1], found[2]) for name in inputs if (found := OF_A_RUN.fullmatch(name)))
     states = {stem: _status_of(root() / folder, stem, known).state for folder, stem in read}
     return [f"{stem} is {state}" for stem, state in states.items() if state != "fresh"]
 
