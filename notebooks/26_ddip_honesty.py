@@ -60,7 +60,7 @@ cases = {
         scanner,
         dose,
         seed,
-        profile=profile,
+        coarsening=size["coarsening"],
         realisations=size["realisations"],
         slice_mm=height,
         lesions=those,
@@ -77,7 +77,8 @@ images = {
     for method in METHODS
 }
 bare = {
-    t: measure(anatomy, t, scanner, dose, seed, profile=profile, slice_mm=height).reference for t in size["tracers"]
+    t: measure(anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], slice_mm=height).reference
+    for t in size["tracers"]
 }
 
 # %% [markdown]
