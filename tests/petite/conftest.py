@@ -26,7 +26,7 @@ def machine():
     card = load_scanner("biograph-mmr")
     protocol = replace(reconstruction_of(card.name), epochs=1)
     threads = torch.get_num_threads()
-    made = assemble(card, card.geometry("quick", 3, **GEOMETRY), protocol, "quick")
+    made = assemble(card, protocol, "quick", **GEOMETRY)
     torch.set_num_threads(threads)
     return made
 

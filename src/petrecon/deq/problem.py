@@ -18,7 +18,7 @@ from petrecon.deq.hyperparameters import Hyperparameters
 from petrecon.deq.penalty import penalty_gradient, penalty_value
 from petrecon.errors import InputError, ParameterError
 from petrecon.phantoms import Exam
-from petrecon.phantoms.exams import MAX_DOSE
+from petrecon.phantoms.exam_inputs import MAX_DOSE
 from petrecon.projectors import AcquisitionModel, LinearOperator, load_scanner
 from petrecon.reconstruct.likelihood import check_counts, poisson_nll
 

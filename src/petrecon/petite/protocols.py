@@ -6,8 +6,12 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from torch import Tensor
+
 from petrecon.errors import CardError
 from petrecon.paths import data_dir
+from petrecon.projectors import AcquisitionModel
+from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
 from petrecon.yaml_files import read_yaml
 
 
@@ -37,6 +41,19 @@ class Reconstruction:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         return asdict(self)
+
+    def subsets_of(self, views: int) -> int:
+        """Return the number of subsets that a scanner of so many views is reconstructed with."""
+        return balanced_subsets(views, self.subsets)
+
+    def reconstruct(self, counts: Tensor, model: AcquisitionModel) -> Tensor:
+        """Return the images (..., *image_shape) that the protocol makes of counts (..., *sinogram_shape), kBq/mL.
+
+        The model is the exam's; its resolution is left out where the protocol knows none.
+        """
+        model = model if self.resolution_model else model.changed(resolution=None)
+        images = osem(counts, model, self.epochs, self.subsets_of(model.sinogram_shape[1]))
+        return gaussian_filter(images, model.projector.geometry.voxel_size, self.filter_fwhm_mm)
 
 
 def reconstruction_of(scanner: str) -> Reconstruction:

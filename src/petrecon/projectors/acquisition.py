@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import torch
 from petrecon.errors import InputError
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import check_subsets
+from petrecon.projectors.interleaved import InterleavedProjector
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import Projector, make_projector
 
@@ -116,16 +118,21 @@ class AcquisitionModel:
         ones = torch.ones(*self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device)
         return self.linear.adjoint(ones).detach()
 
+    def changed(self, projector: Projector | None = None, **parts: Any) -> AcquisitionModel:
+        """Return this model with other parts, named as when it is made (``resolution=None`` takes one out)."""
+        names = ("attenuation", "normalisation", "resolution", "scale", "background")
+        own = {name: getattr(self, name) for name in names}
+        return AcquisitionModel(self.projector if projector is None else projector, **{**own, **parts})
+
     def to(self, dtype: torch.dtype) -> AcquisitionModel:
         """Return the same model in another precision (this one if it is in it already)."""
         if dtype == self.projector.dtype:
             return self
         geometry, backend = self.projector.geometry, self.projector.backend
-        return AcquisitionModel(
+        return self.changed(
             make_projector(geometry, backend, dtype, memory_budget=np.inf),
             attenuation=None if self.attenuation is None else self.attenuation.to(dtype),
             normalisation=None if self.normalisation is None else self.normalisation.to(dtype),
-            resolution=self.resolution,
             scale=self.scale.to(dtype),
             background=self.background.to(dtype),
         )
@@ -140,6 +147,8 @@ class AcquisitionModel:
     def subset_projectors(self, n: int) -> list[Projector]:
         """Return the projectors of the interleaved views of `n` subsets, kept with the projector for the next call."""
         own = self.projector
+        if isinstance(own, InterleavedProjector) and n == len(own.parts):
+            return list(own.parts)
         kept: dict[int, list[Projector]] = own.__dict__.setdefault("_subsets", {})
         if type(n) is not int or n not in kept:
             parts = own.geometry.subsets(n)
@@ -155,20 +164,16 @@ class AcquisitionModel:
         InputError
             If `n` does not divide the number of views.
         """
-        models = []
-        for i, part in enumerate(self.subset_projectors(n)):
-            shape = self.sinogram_shape
-            models.append(
-                AcquisitionModel(
-                    part,
-                    attenuation=_optional_views(self.attenuation, i, n, shape),
-                    normalisation=_optional_views(self.normalisation, i, n, shape),
-                    resolution=self.resolution,
-                    scale=self.scale,
-                    background=_views(self.background, i, n, shape),
-                )
+        shape = self.sinogram_shape
+        return [
+            self.changed(
+                part,
+                attenuation=_optional_views(self.attenuation, i, n, shape),
+                normalisation=_optional_views(self.normalisation, i, n, shape),
+                background=_views(self.background, i, n, shape),
             )
-        return models
+            for i, part in enumerate(self.subset_projectors(n))
+        ]
 
 
 def _views(y: torch.Tensor, i: int, n: int, shape: tuple[int, ...]) -> torch.Tensor:
