@@ -104,6 +104,7 @@ def test_imports_go_only_downwards(path):
         "checkpoints",
         "errors",
         "paths",
+        "profiles",
         "yaml_files",
         "__version__",
     }

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from petrecon.errors import CardError, did_you_mean
 from petrecon.yaml_files import read_yaml
 
-Profile = Literal["quick", "laptop", "paper"]
-"""How large an experiment is, from the smallest; the grids of a scanner have the same names."""
-PROFILES: tuple[str, ...] = get_args(Profile)
-
 Text = Annotated[str, Field(pattern=r"\S")]
 """Text that is not blank."""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+OneLine = Annotated[Text, AfterValidator(_one_line)]
+"""Text that is not blank, its lines joined."""
+Note = Annotated[str, BeforeValidator(lambda text: "" if text is None else text), AfterValidator(_one_line)]
+"""Text that may be missing, its lines joined."""
 
 _GIVE = {
     "float_type": "give a number",
@@ -93,6 +99,33 @@ def load_card(model: type[Model], source: Path | Any, name: str = "") -> Model:
     except ValidationError as error:
         field, what = explain(error, model)
         raise CardError(f"{name}: field {field!r} {what}" if field else f"{name} {what}") from None
+
+
+def load_cards(model: type[Model], path: Path, name: str) -> list[Model]:
+    """Return every entry of a file that is a list of cards; none when there is no such file.
+
+    Parameters
+    ----------
+    model : type
+        What each entry must hold. Where it has an `id`, no two may have the same.
+    path : Path
+    name : str
+        What errors call the file; they name an entry by its `id`, else by its number.
+
+    Raises
+    ------
+    CardError
+        As `load_card`, or if the file is no list, or has an id twice.
+    """
+    entries = (read_yaml(path, name) or []) if path.is_file() else []
+    if not isinstance(entries, list):
+        raise CardError(f"{name} must be a list of entries")
+    ids = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
+    for ident in ids:
+        if ident and ids.count(ident) > 1:
+            raise CardError(f"{name}: {ident} is there twice")
+    labels = (ident or f"entry {number}" for number, ident in enumerate(ids, 1))
+    return [load_card(model, entry, f"{name}: {label}") for entry, label in zip(entries, labels, strict=True)]
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:

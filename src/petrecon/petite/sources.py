@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from petrecon import paths
-from petrecon.cards import Card, Fault, Profile, Text, load_card
+from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.errors import CardError, InputError, did_you_mean
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
 from petrecon.models.training import load_training, training_names, weights_path
@@ -23,6 +23,7 @@ from petrecon.petite.population import population
 from petrecon.petite.scaling import SCALINGS
 from petrecon.petite.settings import Settings, table4
 from petrecon.petite.training import fit
+from petrecon.profiles import Profile
 from petrecon.provenance.reads import unnoticed
 
 KIND = "petite"
