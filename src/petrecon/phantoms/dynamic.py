@@ -34,7 +34,7 @@ from petrecon.phantoms.tracers import lowered
 STEP_MIN = 1.0 / 60
 _STRIATUM = ("putamen", "caudate", "accumbens")
 _BLOODLESS = ("csf", "skull", "scalp", "air")
-Interval = tuple[float, float]
+Range = tuple[float, float]
 
 Amplitude = Annotated[float, Field(ge=0, le=1e6)]
 PerMinute = Annotated[float, Field(ge=0, le=100, description="give 1/min")]
@@ -121,15 +121,15 @@ class Protocol:
     amplitudes: tuple[float, float, float]
     rates_per_min: tuple[float, float, float]
     delay_min: float
-    reference: dict[str, Interval]
-    blood_fraction: Interval
+    reference: dict[str, Range]
+    blood_fraction: Range
     peak: float
     region_jitter: float
     striatum_jitter: float
     subject_jitter: float
-    regions: dict[str, dict[str, Interval]]
+    regions: dict[str, dict[str, Range]]
 
-    def ranges(self, region: Region) -> dict[str, Interval] | None:
+    def ranges(self, region: Region) -> dict[str, Range] | None:
         """Return the ranges of R1 and BP of a region, or None where nothing is taken up."""
         for key in (region.name, base_name(region.name), region.tissue):
             if key in self.regions:
@@ -249,7 +249,7 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
     return Dynamic(torch.stack(images), tacs, parameters, frames)
 
 
-def _draw_parameters(ranges: dict[str, Interval], region: Region, seed: int, jitter: float) -> dict[str, float]:
+def _draw_parameters(ranges: dict[str, Range], region: Region, seed: int, jitter: float) -> dict[str, float]:
     """Draw R1 and BP: uniform in their ranges, times a random factor; the sides differ little."""
     shared = generator(seed, "ranges", base_name(region.name))
     return {key: shared.uniform(*ranges[key]) * (1 + jitter * region_normal(seed, region, key)) for key in ("R1", "BP")}

@@ -72,7 +72,7 @@ class Tracer:
     region_jitter: float
     subject_jitter: float
 
-    def of(self, region: Region) -> float:
+    def uptake_in(self, region: Region) -> float:
         """Return the uptake of a region, kBq/mL, before any random difference."""
         for key in (region.name, base_name(region.name), region.tissue, _FALLBACK.get(region.tissue, "")):
             if key in self.uptake:
@@ -140,7 +140,7 @@ def activity(subject: Subject, tracer: Tracer | str, seed: int = 0) -> Tensor:
     factors = lowered(subject)
     level = 1 + tracer.subject_jitter * normal(seed, "uptake")
     values = {
-        label: tracer.of(region)
+        label: tracer.uptake_in(region)
         * level
         * (1 + tracer.region_jitter * region_normal(seed, region, "uptake"))
         * factors.get(label, 1.0)
