@@ -34,7 +34,7 @@ class Problem:
         Prompts.
     model : AcquisitionModel
         With one scale and one background per frame.
-    reference : Tensor, (T, x, y), or None
+    truth : Tensor, (T, x, y), or None
         True activity [kBq/mL].
     operator : LinearOperator
         A: projector and resolution, without any factor.
@@ -48,7 +48,7 @@ class Problem:
 
     counts: Tensor
     model: AcquisitionModel
-    reference: Tensor | None
+    truth: Tensor | None
     operator: LinearOperator
     line_background: Tensor
     sensitivity: Tensor
@@ -82,7 +82,7 @@ class Problem:
         return start_image(self.counts, self.model)
 
 
-def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor | None = None) -> Problem:
+def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | None = None) -> Problem:
     """Return a problem from its parts.
 
     Parameters
@@ -91,7 +91,7 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor |
         Prompts of B noise realisations.
     model : AcquisitionModel
         Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the problem's.
-    reference : Tensor, (T, x, y), optional
+    truth : Tensor, (T, x, y), optional
         True activity [kBq/mL]; training needs it.
 
     Raises
@@ -122,14 +122,14 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor |
     if bool((dead & (counts > 0)).any()):
         raise InputError("there are counts in bins whose factors are zero: set those counts to zero")
     beta = torch.where(dead, 1.0, background / torch.where(dead, 1.0, factors))
-    if reference is not None:
-        if tuple(reference.shape) != (frames, *image):
-            raise InputError(f"the reference has shape {tuple(reference.shape)}, needs {(frames, *image)}")
-        reference = reference.to(counts.device, dtype)
+    if truth is not None:
+        if tuple(truth.shape) != (frames, *image):
+            raise InputError(f"the truth has shape {tuple(truth.shape)}, needs {(frames, *image)}")
+        truth = truth.to(counts.device, dtype)
     return Problem(
         counts=counts.to(dtype),
         model=model,
-        reference=reference,
+        truth=truth,
         operator=operator,
         line_background=beta,
         sensitivity=sensitivity,
@@ -141,7 +141,7 @@ def problem_from_exam(exam: Exam, dtype: torch.dtype = torch.float32) -> Problem
     """Return the problem of a simulated dynamic exam, in single or double precision; raises as `dynamic_problem`."""
     if exam.frames is None:
         raise InputError("the exam has one frame: simulate it with a dynamic protocol, such as 'pe2i'")
-    return dynamic_problem(exam.counts, exam.model.to(dtype), exam.reference)
+    return dynamic_problem(exam.counts, exam.model.to(dtype), exam.truth)
 
 
 def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> float:
@@ -152,7 +152,7 @@ def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> f
     ParameterError
         If it is outside what an exam of the card can be simulated at.
     """
-    reference = load_scanner(scanner).reference.net_trues_millions
+    reference = load_scanner(scanner).reference_exam.net_trues_millions
     dose = float(net_trues_millions) / reference
     if not 0 < dose <= MAX_DOSE:
         raise ParameterError(

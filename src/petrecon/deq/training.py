@@ -52,7 +52,7 @@ class Training:
 
 def squared_error(x: Tensor, problem: Problem, *, per_frame: bool = False) -> Tensor:
     """Return the mean squared error of each realisation [(kBq/mL)²], (B,), or (B, T) per frame; float64."""
-    square = (x - _reference(problem)).double().square().mean((-2, -1))
+    square = (x - _truth(problem)).double().square().mean((-2, -1))
     return square if per_frame else square.mean(-1)
 
 
@@ -92,7 +92,7 @@ def train(
     Parameters
     ----------
     training, validation : Problem
-        With reference images. The validation is only evaluated at the end.
+        With true images. The validation is only evaluated at the end.
     parameters : int
         2 (η, one λ), T + 1 (η, λ_t) or T + 2 (ε as well).
     start : Tensor, (parameters,), optional
@@ -126,14 +126,14 @@ def train(
     Raises
     ------
     ParameterError, InputError
-        For settings out of range, missing references, or a checkpoint of another training.
+        For settings out of range, missing true images, or a checkpoint of another training.
     NotConverged
         As `on_failure` says.
     """
     count, frames = len(training), training.frames
     if steps < 1 or batch < 1 or not (lr > 0 and final_lr > 0 and tol > 0 and adjoint_tol > 0):
         raise ParameterError("steps, batch, learning rates and tolerances must be above 0")
-    reference = _reference(training)
+    truth = _truth(training)
     free = free_vector(parameters, frames, epsilon=epsilon) if start is None else start.detach().double().clone()
     if len(free) != parameters:
         raise ParameterError(f"start has {len(free)} values for {parameters} parameters")
@@ -175,7 +175,7 @@ def train(
         if not len(index):
             raise InputError("no realisation of the batch converged: raise tol, or start from other values")
         loss = squared_error(x, part).mean()
-        u = 2 * (x - reference) / x[0].numel()
+        u = 2 * (x - truth) / x[0].numel()
         gradient, v, back = hypergradient(
             part, theta, x, u, adjoints[index], adjoint=adjoint, tol=adjoint_tol, on_failure=on_failure
         )
@@ -208,10 +208,10 @@ def train(
     return result
 
 
-def _reference(problem: Problem) -> Tensor:
-    if problem.reference is None:
-        raise InputError("the problem has no reference image: give one to dynamic_problem")
-    return problem.reference
+def _truth(problem: Problem) -> Tensor:
+    if problem.truth is None:
+        raise InputError("the problem has no true image: give one to dynamic_problem")
+    return problem.truth
 
 
 def _batch_of(step: int, count: int, batch: int, seed: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Parameter-efficient fine-tuning: which numbers of a network are trained, and how many.
 
 For the score network of DDIP start with `add_lora` and `count_trainable`. For the networks of PETITE start with
-`apply(network, Recipe("lora", "ssf", bitfit=True))` and `count`; `single_methods` and `mixes` are the rows of the
-paper's tables, `save_adapter` and `load_adapter` share what was learned, `remove` gives the base back.
+`apply_recipe(network, Recipe("lora", "ssf", bitfit=True))` and `count`; `single_methods` and `mixes` are the rows
+of the paper's tables, `save_adapter` and `load_adapter` share what was learned, `remove` gives the base back.
 """
 
 from petrecon.peft.counting import Count, count, paper_counts
@@ -16,8 +16,8 @@ from petrecon.peft.lora import (
     trainable_parameters,
 )
 from petrecon.peft.merging import merge, unmerge
-from petrecon.peft.recipes import METHODS, Recipe, mixes, petite, single_methods, why_not
-from petrecon.peft.tuning import apply, remove, tuning_of
+from petrecon.peft.recipes import METHODS, Recipe, mixes, petite_recipe, reason_against, single_methods
+from petrecon.peft.tuning import apply_recipe, remove, tuning_of
 
 __all__ = [
     "Count",
@@ -25,7 +25,7 @@ __all__ = [
     "Recipe",
     "TARGETS",
     "add_lora",
-    "apply",
+    "apply_recipe",
     "count",
     "count_trainable",
     "fingerprint",
@@ -34,7 +34,7 @@ __all__ = [
     "merged_weights",
     "mixes",
     "paper_counts",
-    "petite",
+    "petite_recipe",
     "remove",
     "reset_lora",
     "save_adapter",
@@ -42,5 +42,5 @@ __all__ = [
     "trainable_parameters",
     "tuning_of",
     "unmerge",
-    "why_not",
+    "reason_against",
 ]

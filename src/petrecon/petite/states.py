@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petrecon.petite.pairs import Pairs
+from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.settings import Settings
 from petrecon.provenance.code import code_digest
 
@@ -29,7 +29,7 @@ def restore_state(network: nn.Module | None, state: dict[str, Tensor]) -> None:
             own[name].copy_(value)
 
 
-def identity_of(players: list[Any], pairs: Pairs, settings: Settings) -> dict[str, Any]:
+def identity_of(players: list[Any], pairs: ScanPairs, settings: Settings) -> dict[str, Any]:
     """Return what a checkpoint must agree with: code, settings, subjects, data, and the weights it started from."""
     digest = hashlib.sha256()
     for player in players:

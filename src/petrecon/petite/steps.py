@@ -33,7 +33,7 @@ def make_step(
     volumes = _volumes_of(step, len(sampler), settings.volumes, settings.seed)
     x, y = (v.to(device) for v in sampler.draw(volumes, settings.crops, generator))
     for player in players:
-        player.train(bool(trainable(player)))  # a frozen judge shall not drop features at random
+        player.train(bool(trainable(player)))  # a frozen discriminator shall not drop features at random
     rate = settings.learning_rate * settings.rate(step)
     half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     counting = saved_activations(players) if measure and device.type == "cpu" else nullcontext()

@@ -16,7 +16,7 @@ from petrecon.errors import InputError, ParameterError
 from petrecon.petite.evaluate import mean_scores, score_volumes
 from petrecon.petite.infer import predict
 from petrecon.petite.objectives import trainable
-from petrecon.petite.pairs import Pairs
+from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.patches import PatchSampler, pad_to
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import Settings
@@ -60,18 +60,18 @@ class Fit:
 
 def fit(
     network: nn.Module,
-    pairs: Pairs,
+    pairs: ScanPairs,
     settings: Settings,
     *,
     discriminator: nn.Module | None = None,
-    validation: Pairs | None = None,
+    validation: ScanPairs | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> Fit:
     """Train a network in place on short and long scans; the same function pre-trains and fine-tunes.
 
     Only parameters that require a gradient are optimised; a network that has none (No-FT) is only validated. What
-    BatchNorm's statistics do is the network's own affair (`petrecon.peft.apply` keeps them frozen). Every draw
+    BatchNorm's statistics do is the network's own affair (`petrecon.peft.apply_recipe` keeps them frozen). Every draw
     depends on the seed and the number of the step alone, so a resumed training equals an uninterrupted one. On a GPU
     the forward passes run in bfloat16.
 
@@ -180,7 +180,7 @@ def _lay_out(network: nn.Module) -> None:
             cast(Any, module).to(memory_format=torch.channels_last_3d)
 
 
-def _validate(network: nn.Module, validation: Pairs, settings: Settings, step: int, result: Fit) -> None:
+def _validate(network: nn.Module, validation: ScanPairs, settings: Settings, step: int, result: Fit) -> None:
     (short,) = scaled(validation, settings.scaling, ("short",))
     predicted = predict(network, short, settings.patch, pad=settings.pad)
     scores = mean_scores(score_volumes(predicted, validation, settings.scaling))
