@@ -33,7 +33,7 @@ def machine():
 def small_cache(machine, tmp_path, monkeypatch):
     """An empty cache, and the small scanner in place of the real ones."""
     monkeypatch.setenv("PETRECON_CACHE", str(tmp_path))
-    monkeypatch.setattr(pairs_module, "instrument", lambda scanner, profile: machine)
+    monkeypatch.setattr(pairs_module, "instrument", lambda scanner, coarsening: machine)
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def pairs(machine, tmp_path_factory):
     """Four exams."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PETRECON_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(pairs_module, "instrument", lambda scanner, profile: machine)
+        patch.setattr(pairs_module, "instrument", lambda scanner, coarsening: machine)
         yield load_pairs(population("biograph-mmr", "train", 4), 0.05)
 
 

@@ -56,8 +56,8 @@ def asked(house, drawn, monkeypatch):
     """Made-up exams in place of simulated ones: which were asked for."""
     calls = []
 
-    def exams(members, dose, *, profile, progress=False):
-        calls.append((list(members), dose, profile))
+    def exams(members, dose, *, coarsening, progress=False):
+        calls.append((list(members), dose, coarsening))
         return replace(drawn.select(range(len(members))), members=tuple(members), dose=dose)
 
     monkeypatch.setattr(sources, "load_pairs", exams)
@@ -102,7 +102,7 @@ def test_a_source_is_what_was_trained_in_half_precision(house, asked, trained, a
         (population("gemini", "test", 1), 0.05, "quick"),
     ]
     source = load_source(name)
-    assert (source.name, source.scanner, source.scaling, source.profile) == (name, "gemini", "shared", "quick")
+    assert (source.name, source.scanner, source.scaling, source.coarsening) == (name, "gemini", "shared", "quick")
     assert (source.dose, source.settings.steps, source.settings.scaling) == (0.05, 4, "shared")
     assert source.network.spec == source.spec == read_training_card(name)[1]
     ((network, discriminator, _),) = trained

@@ -66,8 +66,8 @@ class SourceNetwork:
 
     Attributes
     ----------
-    name, scanner, scaling, profile : str
-        Training card; scanner, scaling of its scans and profile of its grid.
+    name, scanner, scaling, coarsening : str
+        Training card; scanner, scaling of its scans and coarsening of its detectors.
     dose : float
     spec : UNETRSpec or CVTGANSpec
     settings : Settings
@@ -79,7 +79,7 @@ class SourceNetwork:
     name: str
     scanner: str
     scaling: str
-    profile: str
+    coarsening: str
     dose: float
     spec: UNETRSpec | CVTGANSpec
     settings: Settings
@@ -148,9 +148,12 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
     card, spec, settings = read_training_card(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs = load_pairs(
-        population(card["scanner"], "train", card["subjects"]), card["dose"], profile=card["profile"], progress=progress
+        population(card["scanner"], "train", card["subjects"]),
+        card["dose"],
+        coarsening=card["profile"],
+        progress=progress,
     )
-    held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], profile=card["profile"])
+    held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], coarsening=card["profile"])
     network = build(spec, settings.seed).to(device)
     discriminator = build_discriminator(spec, settings.seed).to(device) if isinstance(spec, CVTGANSpec) else None
     checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
