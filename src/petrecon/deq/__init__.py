@@ -22,13 +22,15 @@ from petrecon.deq.problem import (
     problem_from_exam,
 )
 from petrecon.deq.search import Search, grid_search, tpe_search
-from petrecon.deq.training import Training, evaluate, squared_error, train
+from petrecon.deq.train_hyperparameters import Training, evaluate, squared_error, train
+from petrecon.deq.train_settings import TrainSettings
 
 __all__ = [
     "Binding",
     "Fit",
     "LAWS",
     "Search",
+    "TrainSettings",
     "Training",
     "compare_laws",
     "evaluate",
