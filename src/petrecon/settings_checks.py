@@ -51,4 +51,4 @@ def check_choice(settings: object, name: str, choices: Iterable[str]) -> None:
     """Refuse a value that is none of the choices; the message has the nearest one."""
     value, choices = getattr(settings, name), tuple(choices)
     if value not in choices:
-        raise ParameterError(f"{name} is {value!r}: use {', '.join(choices)}.{did_you_mean(str(value), choices)}")
+        raise ParameterError(f"{name} is {value!r}.{did_you_mean(str(value), choices)}")

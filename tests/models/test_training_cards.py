@@ -3,7 +3,7 @@
 import pytest
 
 from petrecon.errors import CardError
-from petrecon.models.training import load_training, training_names
+from petrecon.models.training_cards import load_training, training_names
 
 
 def test_every_shipped_card_loads():

@@ -11,13 +11,13 @@ from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
 from petrecon.peft import Recipe, apply, count, fingerprint, mixes, petite, single_methods, tuning_of
 from petrecon.petite import study
 from petrecon.petite.evaluate import score_volumes
+from petrecon.petite.fit_network import Fit
 from petrecon.petite.infer import predict
 from petrecon.petite.population import population
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import Source
 from petrecon.petite.study import ablations, factor_of, label, same_as, tune, uniform, variants
-from petrecon.petite.training import Fit
 
 PATCH = (32, 32, 16)
 SPECS = {

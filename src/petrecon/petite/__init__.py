@@ -7,6 +7,7 @@ Start with `population` (who is scanned), `load_pairs` (their short and long sca
 
 from petrecon.petite.evaluate import bounds, mean_scores, score_volumes
 from petrecon.petite.exams import DRIFT, FRAMES, simulate
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.infer import predict
 from petrecon.petite.instrument import Instrument, instrument
 from petrecon.petite.pairs import Pairs, load_pairs
@@ -18,7 +19,6 @@ from petrecon.petite.settings import METHODS, Settings, table4
 from petrecon.petite.sources import Source, load_source, source_name
 from petrecon.petite.states import restore_state, trained_state
 from petrecon.petite.study import Tuned, tune, variants
-from petrecon.petite.training import Fit, fit
 
 __all__ = [
     "ANATOMIES",

@@ -14,13 +14,13 @@ from torch import nn
 from petrecon import paths
 from petrecon.errors import CardError, InputError, did_you_mean
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.training_cards import load_training, training_names, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
+from petrecon.petite.fit_network import fit
 from petrecon.petite.pairs import load_pairs
 from petrecon.petite.population import population
 from petrecon.petite.scaling import SCALINGS
 from petrecon.petite.settings import Settings, table4
-from petrecon.petite.training import fit
 
 KIND = "petite"
 SAYS = ("scanner", "dose", "profile", "subjects", "held_out", "scaling", "network", "settings")
@@ -108,7 +108,8 @@ def read_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settin
         spec = _spec(architecture, words)
     except TypeError as error:
         raise CardError(f"the training card {name} has a width that {architecture} does not know: {error}") from error
-    settings = table4(architecture, "pretraining", patch=spec.patch, scaling=card["scaling"], **card["settings"])
+    given = {"precision": "auto", **card["settings"], "patch": spec.patch, "scaling": card["scaling"]}
+    settings = table4(architecture, "pretraining", **given)
     return card, spec, settings
 
 
@@ -152,6 +153,7 @@ def pretrain(name: str, *, progress: bool = True) -> Path:
         card=card,
         seconds=round(result.seconds),
         device=device,
+        precision=result.precision,
         threads=torch.get_num_threads(),
         losses={
             "columns": ["step", "training"],

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from petrecon.errors import InputError, ParameterError, did_you_mean
 from petrecon.peft import METHODS, Recipe, apply, count, mixes, petite, single_methods
 from petrecon.petite.evaluate import Scores, score_volumes
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.infer import predict
 from petrecon.petite.pairs import Pairs
 from petrecon.petite.population import check_members
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import Source
-from petrecon.petite.training import Fit, fit
 
 LABELS = {
     "no-ft": "No-FT",
