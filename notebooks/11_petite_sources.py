@@ -20,7 +20,7 @@ import pandas as pd
 
 from petrecon.compendium import image, profile_sizes, record, record_backend, say, show, style, table, uses
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.petite import (
     bounds,
     instrument,

@@ -22,7 +22,7 @@ import pandas as pd
 
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
     instrument,

@@ -21,7 +21,7 @@ import pandas as pd
 from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
 from petrecon.errors import PetreconError
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name, tune
 from petrecon.petite.rates import climb
