@@ -130,7 +130,7 @@ def fit(
         short, long = (pad_to(volumes, settings.patch) for volumes in (short, long))
     sampler = PatchSampler(short, long, settings.patch)
     device = next(network.parameters()).device
-    precision = forward_precision(settings.precision, device.type)
+    precision = "float32" if device.type == "cpu" else forward_precision(settings.precision, device.type)
     for one in networks:
         _lay_out(one)
     optimisers = [make_optimiser(free, settings) if (free := trainable_parameters(one)) else None for one in networks]

@@ -41,9 +41,9 @@ class Settings:
         Steps between two validations; 0 validates after the last step only.
     seed : int
         Draws patches, order and dropout.
-    precision : {"float32", "auto"}
-        Of the forward passes: "auto" takes bfloat16 where the hardware has it, so that the result depends on the
-        hardware (see `petrecon.models.precision`). Source networks are pre-trained with "auto".
+    precision : {"auto", "float32"}
+        Of the forward passes: "auto" takes bfloat16 on a GPU. A processor computes in float32 always: there a gradient
+        of CVT-GAN's strided depthwise convolutions is sometimes not finite in bfloat16 (torch 2.13).
     """
 
     steps: int = 400
@@ -59,7 +59,7 @@ class Settings:
     pad: bool = False
     validate_every: int = 0
     seed: int = 0
-    precision: str = "float32"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patch", tuple(self.patch))

@@ -108,8 +108,7 @@ def read_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settin
         spec = _spec(architecture, words)
     except TypeError as error:
         raise CardError(f"the training card {name} has a width that {architecture} does not know: {error}") from error
-    given = {"precision": "auto", **card["settings"], "patch": spec.patch, "scaling": card["scaling"]}
-    settings = table4(architecture, "pretraining", **given)
+    settings = table4(architecture, "pretraining", patch=spec.patch, scaling=card["scaling"], **card["settings"])
     return card, spec, settings
 
 
