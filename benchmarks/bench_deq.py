@@ -37,7 +37,7 @@ from petrecon.deq import (
 from petrecon.deq.mm_map import positive_root
 from petrecon.deq.penalty import slope_and_curvature
 from petrecon.phantoms import make_subject, simulate_exam
-from petrecon.projectors import LinearOperator, available_backends, projector
+from petrecon.projectors import LinearOperator, available_backends, make_projector
 
 REALISATIONS, ITERATIONS, ROUNDS = 4, 20, 3
 
@@ -88,7 +88,7 @@ def acceleration(problem: Problem, theta: Hyperparameters) -> bool:
 def batching(problem: Problem, theta: Hyperparameters) -> bool:
     """All frames and realisations at once against one image after another; the best of some rounds, in turns."""
     name = "parallelproj" if "parallelproj" in available_backends() else "joseph"
-    single = projector(problem.model.projector.geometry, name) @ problem.model.resolution
+    single = make_projector(problem.model.projector.geometry, name) @ problem.model.resolution
     options = {"tol": 1e-12, "floor": 0.1, "max_iterations": ITERATIONS, "on_failure": "report"}
 
     def at_once() -> torch.Tensor:
@@ -115,7 +115,7 @@ def batching(problem: Problem, theta: Hyperparameters) -> bool:
 def adjoints(problem: Problem, theta: Hyperparameters) -> bool:
     """Both adjoints to the same accuracy of the gradient."""
     x, _ = reconstruct(problem, theta, tol=1e-6)
-    u = 2 * (x - problem.reference) / x[0].numel()
+    u = 2 * (x - problem.truth) / x[0].numel()
     exact = torch.cat([p.reshape(-1) for p in hypergradient(problem, theta, x, u, tol=1e-5)[0]])
     found = {}
     for adjoint in ("cg", "anderson"):

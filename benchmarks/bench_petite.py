@@ -23,9 +23,9 @@ import torch
 
 from petrecon.models import CVTGANSpec, build, build_discriminator
 from petrecon.peft import single_methods
-from petrecon.petite import Pairs, Source, population, tune
-from petrecon.petite.sources import read_card
-from petrecon.petite.study import label
+from petrecon.petite import ScanPairs, SourceNetwork, population
+from petrecon.petite.sources import read_training_card
+from petrecon.studies.petite_recipes import fine_tune, label
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CARDS = ("unetr-hrrt", "cvt-gan-hrrt")
@@ -33,22 +33,22 @@ RANK = {"unetr": 2, "cvt-gan": 8}
 VOLUMES, STEPS, ROUNDS = 2, 4, 5
 
 
-def noise() -> Pairs:
+def noise() -> ScanPairs:
     """Return two subjects of noise on a grid of the size of the laptop's."""
     generator = torch.Generator().manual_seed(0)
     volumes = [torch.rand(VOLUMES, 64, 64, 23, generator=generator) for _ in range(4)]
     members = tuple(population("gemini", "train", VOLUMES))
-    return Pairs(*volumes, volumes[0] > 0.5, members, (4.0, 4.0, 8.0), 1.0)
+    return ScanPairs(*volumes, volumes[0] > 0.5, members, (4.0, 4.0, 8.0), 1.0)
 
 
-def untrained(name: str) -> Source:
+def untrained(name: str) -> SourceNetwork:
     """Return the network of a training card without its training."""
-    card, spec, settings = read_card(name)
+    card, spec, settings = read_training_card(name)
     players = [build(spec), build_discriminator(spec) if isinstance(spec, CVTGANSpec) else None]
     for player in players:
         if player is not None:
             player.to(DEVICE).eval().requires_grad_(False)
-    return Source(
+    return SourceNetwork(
         name, card["scanner"], card["scaling"], card["profile"], card["dose"], spec, settings, players[0], players[1]
     )
 
@@ -59,7 +59,7 @@ def verdict(name: str, ratio: float) -> bool:
     return passed
 
 
-def methods(name: str, pairs: Pairs) -> bool:
+def methods(name: str, pairs: ScanPairs) -> bool:
     """Seconds and bytes per step of every method, beside those of full fine-tuning."""
     source = untrained(name)
     architecture = source.spec.architecture
@@ -67,7 +67,7 @@ def methods(name: str, pairs: Pairs) -> bool:
     seconds, peak, trained = dict.fromkeys(rows, float("inf")), dict.fromkeys(rows, 0), dict.fromkeys(rows, 0.0)
     for _ in range(ROUNDS):
         for row, recipe in rows.items():
-            tuned = tune(
+            tuned = fine_tune(
                 source, row, recipe, pairs, rank=RANK[architecture], steps=STEPS, volumes=VOLUMES, crops=1
             )  # its first step, in which bytes are counted, is not timed
             seconds[row] = min(seconds[row], tuned.fit.seconds_per_step)

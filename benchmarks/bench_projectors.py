@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import torch
 
-from petrecon.projectors import Geometry, available_backends, projector
+from petrecon.projectors import Geometry, available_backends, make_projector
 from petrecon.projectors.lines import cylinder_lines, detector_positions, ring_lines
 
 BARS = {1: (0.25, 0.15), 16: (0.08, 0.05)}  # matrix over libparallelproj, forward and back, in 2D
@@ -49,9 +49,9 @@ def once(call: Callable[[], object], least: float = 0.08) -> float:
 def bench(name: str, geometry: Geometry, batches: tuple[int, ...], rounds: int) -> bool:
     """Print the table of one problem; return whether the matrix met its bars."""
     start = time.perf_counter()
-    operators = {"matrix": projector(geometry, "matrix", memory_budget=np.inf)}
+    operators = {"matrix": make_projector(geometry, "matrix", memory_budget=np.inf)}
     built = time.perf_counter() - start
-    operators |= {b: projector(geometry, b) for b in available_backends() if b != "matrix"}
+    operators |= {b: make_projector(geometry, b) for b in available_backends() if b != "matrix"}
     reference = "parallelproj" if "parallelproj" in operators else "joseph"
     matrix = operators["matrix"]
     print(

@@ -14,7 +14,7 @@ profile: str = "quick"
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, say, show, style
+from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, show, show_text, style
 from petrecon.metrics import nrmse
 from petrecon.phantoms import anatomy_names, load_anatomy, make_subject, simulate_exam
 from petrecon.phantoms.label_picture import draw_labels, in_words
@@ -55,17 +55,17 @@ if anatomy not in anatomy_names():  # a label map of your own: this is how it wa
 images = {
     dose: map_em(exam.counts, exam.model, RelativeDifference(0.2), size["iterations"]) for dose, exam in exams.items()
 }
-errors = {dose: 100 * nrmse(x, full.reference) for dose, x in images.items()}
+errors = {dose: 100 * nrmse(x, full.truth) for dose, x in images.items()}
 for dose, x in images.items():
     record(f"nrmse/dose{dose:g}", errors[dose], unit="%")
     save_array(f"image/dose{dose:g}", x, unit="kBq/mL", voxel_size=geometry.voxel_size)
 
 # %% tags=["hide-input"]
-top = float(full.reference.max())
+top = float(full.truth.max())
 fig, axes = plt.subplots(2, 3, figsize=(8.4, 6.6))
 image(axes[0, 0], subject.mr, geometry.voxel_size, cmap="gray", axes=False)
 axes[0, 0].set_title("MR (T1-like)")
-image(axes[0, 1], full.reference, geometry.voxel_size, vmin=0, vmax=top, axes=False)
+image(axes[0, 1], full.truth, geometry.voxel_size, vmin=0, vmax=top, axes=False)
 axes[0, 1].set_title("tracer: the truth")
 axes[0, 2].imshow(full.counts.T, aspect="auto", origin="lower", cmap="gray_r", interpolation="nearest")
 axes[0, 2].set_axis_off()
@@ -89,7 +89,7 @@ show(
 # %%
 parts = full.summary()
 total = parts["trues"] + parts["scatter"] + parts["randoms"]
-say(
+show_text(
     f"At full dose this slice gives **{float(full.counts.sum()):,.0f} counts**, of which only **{100 * parts['trues'] / total:.0f} %** are trues: "
     f"the rest is scatter ({100 * parts['scatter'] / total:.0f} %) and randoms ({100 * parts['randoms'] / total:.0f} %). "
     f"The error of the image (root mean square, over its range) is {errors[low]:.1f} % at dose {low:g} and {errors[high]:.1f} % at dose {high:g}."
@@ -100,7 +100,7 @@ say(
 # :label: ex-dose-@RUN@
 #
 # By how much must the dose grow to halve the noise? Guess first. Then reconstruct at doses 0.25 and 1 with strength 0
-# (`RelativeDifference(0.0)`), and compare the spread of values inside white matter, `subject.masks("white")`.
+# (`RelativeDifference(0.0)`), and compare the spread of values inside white matter, `subject.mask("white")`.
 # ```
 
 # %% [markdown]
@@ -109,13 +109,13 @@ say(
 # ```
 
 # %%
-white = subject.masks("white")
+white = subject.mask("white")
 spread = {}
 for dose in (0.25, 1.0):
     exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile)
-    noise_free = map_em(exam.model(exam.reference), exam.model, RelativeDifference(0.0), 30)
+    noise_free = map_em(exam.model(exam.truth), exam.model, RelativeDifference(0.0), 30)
     spread[dose] = float((map_em(exam.counts, exam.model, RelativeDifference(0.0), 30) - noise_free)[white].std())
-say(
+show_text(
     f"Four times the dose. Spread in white matter: {spread[0.25]:.2f} kBq/mL at dose 0.25, {spread[1.0]:.2f} at dose 1, a ratio of "
     f"{spread[0.25] / spread[1.0]:.2f}. (The noise-free image is taken off first, so that anatomy does not count as noise.)"
 )

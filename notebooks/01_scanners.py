@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from petrecon.compendium import record, say, show, style, table
+from petrecon.compendium import record, show, show_text, style, table
 from petrecon.projectors import draw_scanner, load_scanner, scanner_names
 
 style()
@@ -47,7 +47,7 @@ show(
 
 # %% tags=["hide-input"]
 radial, views = geometry.sinogram_shape
-say(
+show_text(
     f"In this profile the ring is seen along **{radial * views:,} lines**: {radial} radial bins × {views} views, "
     f"for an image of {geometry.image_shape[0]} × {geometry.image_shape[1]} voxels of "
     f"{geometry.voxel_size[0]:.2f} × {geometry.voxel_size[1]:.2f} mm."
@@ -121,7 +121,7 @@ for one in cards:
             "resolution (mm)": one.resolution_fwhm_mm,
             "scatter (%)": 100 * one.scatter_fraction,
             "randoms (%)": 100 * one.randoms_fraction,
-            "net trues (millions)": one.reference.net_trues_millions,
+            "net trues (millions)": one.reference_exam.net_trues_millions,
         }
     )
 overview = pd.DataFrame(rows)
@@ -169,7 +169,7 @@ show(
 where = 60 * np.cos(angles) + 20 * np.sin(angles)
 nearest = np.abs(where[:, None] - position[None, :]).argmin(1)
 gap = np.abs(where - position[nearest])
-say(
+show_text(
     f"It appears in {len(np.unique(nearest))} radial bins, and is never further than {gap.max():.2f} mm from a line: half the spacing of the "
     "lines. Halving it takes crystals half as wide (`crystals_per_module` doubled)."
 )

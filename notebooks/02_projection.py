@@ -20,9 +20,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, say, show, style
+from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style
 from petrecon.phantoms import activity, make_subject
-from petrecon.projectors import AcquisitionModel, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
 from petrecon.reconstruct import fbp
 
 style()
@@ -31,7 +31,7 @@ card = load_scanner(scanner)
 geometry = card.geometry(profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
 brain = activity(subject, tracer, seed=seed).double()
-P = projector(geometry, dtype=torch.float64)
+P = make_projector(geometry, dtype=torch.float64)
 record_backend(P)
 
 # %% [markdown]
@@ -60,7 +60,7 @@ width = torch.from_numpy(np.gradient(geometry.radial_positions(), axis=0))
 per_view = (sinogram * width).sum(0)
 in_image = brain.sum() * float(np.prod(geometry.voxel_size))
 worst = float((per_view / in_image - 1).abs().max())
-say(f"Largest deviation of a view's total from the image's: **{100 * worst:.2f} %**.")
+show_text(f"Largest deviation of a view's total from the image's: **{100 * worst:.2f} %**.")
 record("view_total_deviation", 100 * worst, unit="%")
 
 # %% [markdown]
@@ -82,7 +82,7 @@ for _ in range(size["pairs"]):
     y = torch.randn(P.out_shape, generator=draw, dtype=torch.float64)
     Px = P(x)
     errors.append(float(((Px * y).sum() - (x * P.adjoint(y)).sum()).abs() / (Px.norm() * y.norm())))
-say(f"Largest error over {len(errors)} random pairs in double precision: **{max(errors):.1e}**.")
+show_text(f"Largest error over {len(errors)} random pairs in double precision: **{max(errors):.1e}**.")
 record("adjoint_error", max(errors), note="float64, largest of the random pairs")
 
 # %% [markdown]
@@ -138,7 +138,7 @@ def mismatch(zero_mean: bool) -> float:
     return float((left - right).abs() / torch.maximum(left.abs(), right.abs()))
 
 
-say(
+show_text(
     f"Relative difference of the two sides: positive numbers {mismatch(False):.1e}, zero-mean numbers {mismatch(True):.1e}. With positive "
     "numbers a wrong pair looks almost right; with zero-mean numbers the two sides have nothing to do with each other."
 )

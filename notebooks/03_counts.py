@@ -23,8 +23,8 @@ from petrecon.compendium import (
     record,
     record_backend,
     save_array,
-    say,
     show,
+    show_text,
     style,
     trend,
 )
@@ -53,7 +53,7 @@ subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, vox
 # %% tags=["hide-input"]
 exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
 record_backend(exam.model.projector)
-y, model, truth = exam.counts, exam.model, exam.reference
+y, model, truth = exam.counts, exam.model, exam.truth
 parts = exam.summary()
 total = parts["trues"] + parts["scatter"] + parts["randoms"]
 view = geometry.sinogram_shape[1] // 4
@@ -163,7 +163,7 @@ show(
 # %% tags=["hide-input"]
 doses = np.array(size["doses"])
 fixed = 20
-white = subject.masks("white")
+white = subject.mask("white")
 by_dose = {}
 for d in doses:
     one = simulate_exam(
@@ -193,7 +193,7 @@ show(
     caption=f"Noise in white matter after {fixed} MLEM iterations, over {len(every)} realisations, against dose.",
     alt=f"Log-log plot: {trend(doses, noise, 'dose', 'the standard deviation', 'kBq/mL')}; the fitted exponent is {format_interval(slope)}.",
 )
-say(f"Noise falls as dose to the power **{format_interval(slope)}**; Poisson statistics alone would give −0.5.")
+show_text(f"Noise falls as dose to the power **{format_interval(slope)}**; Poisson statistics alone would give −0.5.")
 
 # %% [markdown]
 # ## OSEM: the same, faster
@@ -213,7 +213,7 @@ apart = record(
     unit="%",
     note=f"{passes} epochs of {n} subsets against {n * passes} iterations",
 )
-say(
+show_text(
     f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of MLEM differ by **{format_interval(apart, unit='%')}** of the image's norm, at "
     f"{n} times fewer projections."
 )
@@ -245,7 +245,7 @@ air = (subject.labels == 0) & geometry.field_of_view_mask()
 share = {
     k: 100 * float((x[:, air].sum(1) / x.sum((1, 2))).mean()) for k, x in (("right", right_way), ("wrong", wrong_way))
 }
-say(
+show_text(
     f"Share of all activity that ends up in air: **{share['right']:.2f} %** with the background in the model, **{share['wrong']:.2f} %** with the background "
     "subtracted and clipped. Clipping removes only the errors below zero, so what is left of the noise has a positive mean; it has to go somewhere, and in the air "
     "nothing competes with it."

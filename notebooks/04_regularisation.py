@@ -24,8 +24,8 @@ from petrecon.compendium import (
     record,
     record_backend,
     save_array,
-    say,
     show,
+    show_text,
     style,
     table,
 )
@@ -40,7 +40,7 @@ card = load_scanner(scanner)
 geometry = card.geometry(profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
 exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
-y, model, truth = exam.counts, exam.model, exam.reference
+y, model, truth = exam.counts, exam.model, exam.truth
 record_backend(model.projector)
 
 # %% [markdown]
@@ -92,7 +92,7 @@ for name, strengths in paths.items():
         )
         change[f"{name} {s:.2g}"] = 100 * float((x - steps[-11]).norm() / x.norm())
         results[f"MAP, {name}"].append((float(s), x))
-say(
+show_text(
     f"Every MAP image starts from the last MLEM image and is iterated {size['map_iterations']} times; over the last ten iterations none changes by more than {max(change.values()):.2f} % of its norm."
 )
 record(
@@ -107,7 +107,7 @@ record(
 # setting of a single knob says nothing.
 
 # %% tags=["hide-input"]
-grey, white = subject.masks("grey"), subject.masks("white")
+grey, white = subject.mask("grey"), subject.mask("white")
 true_grey, true_white = float(truth[grey].mean()), float(truth[white].mean())
 
 
@@ -189,7 +189,7 @@ apart = record(
     unit="%",
     note=f"at {level:.0f} % noise",
 )
-say(
+show_text(
     f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{format_interval(apart, 1, unit='percentage points')}**."
 )
 
@@ -239,7 +239,7 @@ errors = pd.DataFrame(
     ]
 )
 span = errors.groupby("method")["error"].agg(["min", "max"])
-say(
+show_text(
     "RMS error over each method's own settings, in kBq/mL: "
     + "; ".join(f"{m} from {r['min']:.2f} to {r['max']:.2f}" for m, r in span.iterrows())
     + ". Where the ranges overlap, either can be made to win. Believe a ranking that gives the whole curve, or equal effort in tuning both, and an interval."

@@ -16,7 +16,7 @@ profile: str = "quick"
 import matplotlib.pyplot as plt
 import numpy as np
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, say, show, style
+from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, show, show_text, style
 from petrecon.metrics import crc, nrmse, psnr, ssim
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.projectors import load_scanner
@@ -29,7 +29,7 @@ geometry = card.geometry(profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
 exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
 record_backend(exam.model.projector)
-truth = exam.reference
+truth = exam.truth
 subsets = balanced_subsets(geometry.views, size["subsets"])
 images = osem(exam.counts, exam.model, round(size["updates"] / subsets), subsets)
 images = gaussian_filter(images, geometry.voxel_size, 4.0)
@@ -63,7 +63,7 @@ show(
 )
 
 # %% tags=["hide-input"]
-grey, white = subject.masks("grey"), subject.masks("white")
+grey, white = subject.mask("grey"), subject.mask("white")
 scores["ssim"] = np.array([ssim(x, truth) for x in images])
 scores["crc"] = crc(images, truth, grey, white)
 noise = 100 * float(images[:, white].std(0).mean() / images[:, white].mean())
@@ -74,7 +74,7 @@ record("noise", noise, unit="%", note="standard deviation over realisations in w
 record("prompts", float(exam.counts.sum((-2, -1)).mean()), unit="counts")
 save_array("image", images[0], unit="kBq/mL", voxel_size=geometry.voxel_size)
 save_array("truth", truth, unit="kBq/mL", voxel_size=geometry.voxel_size)
-say(
+show_text(
     f"{float(exam.counts[0].sum()):,.0f} prompts in this slice. Over {len(images)} realisations: NRMSE {scores['nrmse'].mean():.2f} %, PSNR {scores['psnr'].mean():.1f} dB, "
     f"SSIM {scores['ssim'].mean():.3f}, contrast recovery of grey against white matter {scores['crc'].mean():.2f}, noise {noise:.0f} %."
 )

@@ -23,8 +23,8 @@ from petrecon.compendium import (
     load_numbers,
     planned_runs,
     record,
-    say,
     show,
+    show_text,
     style,
     table,
 )
@@ -139,7 +139,7 @@ found = record(
     unit="%",
     note=f"{least}, dose 0.25 minus dose 1, mean over realisations",
 )
-say(
+show_text(
     f"From a quarter of the dose to all of it, the error changes least on the {least}: it falls by **{format_interval(gains[least], unit='percentage points')}** over realisations. Over scanners: {format_interval(found)}."
 )
 
@@ -167,7 +167,7 @@ say(
 for scanner in names:
     quarter, whole = error[scanner, 0.25] ** 2, error[scanner, 1.0] ** 2
     noise_part = (quarter - whole) / 3
-    say(
+    show_text(
         f"{scanner}: noise {np.sqrt(max(noise_part, 0)):.1f} %, everything else (resolution, grid, filter) {np.sqrt(max(whole - noise_part, 0)):.1f} %."
     )
 

@@ -17,8 +17,9 @@ import pandas as pd
 import seaborn as sns
 import torch
 
-from petrecon.compendium import record, record_backend, say, show, style, table
-from petrecon.projectors import available_backends, conformance, projector
+from petrecon.compendium import record, record_backend, show, show_text, style, table
+from petrecon.projectors import available_backends, make_projector
+from petrecon.studies import conformance
 
 style()
 for name, version in available_backends().items():
@@ -29,7 +30,7 @@ results = pd.DataFrame(conformance.run() + conformance.run(dtype=torch.float32))
 versions = available_backends()
 missing = sorted({"matrix", "joseph", "parallelproj"} - set(versions))
 failed = results[~results["passed"]]
-say(
+show_text(
     f"**{int(results['passed'].sum())} of {len(results)}** checks pass, on "
     + ", ".join(f"{name} ({version})" for name, version in versions.items())
     + "."
@@ -121,8 +122,10 @@ record(
 # ```
 
 # %%
-lost = conformance.centring_error(lambda geometry: projector(geometry, dtype=torch.float64), torch.float64, shift=0.15)
-say(
+lost = conformance.centring_error(
+    lambda geometry: make_projector(geometry, dtype=torch.float64), torch.float64, shift=0.15
+)
+show_text(
     f"Linear interpolation gives the slice a weight of 1 − 0.15, so 15 % is lost; measured: {100 * lost:.1f} %. Our 2D geometry is centred by construction."
 )
 

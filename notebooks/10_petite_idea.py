@@ -19,20 +19,21 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from petrecon.compendium import profile_sizes, record, record_backend, say, show, style, table, uses
-from petrecon.models.stages import blank, stages
-from petrecon.peft import apply, count, petite, single_methods
+from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.models.stages import build_on_meta, stages
+from petrecon.peft import apply_recipe, count, petite_recipe, single_methods
 from petrecon.peft.drawing import draw_blocks, draw_network, insertions
-from petrecon.petite import ANATOMIES, paper_tables
-from petrecon.petite.linear import AS_IT_COMES, TUNED, transfer
-from petrecon.petite.pictures import draw_pairs, draw_transfer
-from petrecon.petite.scheme import draw_scheme
-from petrecon.petite.slices import noise_facts, slice_set
+from petrecon.petite import ANATOMIES
 from petrecon.projectors import load_scanner
+from petrecon.studies import petite_tables
+from petrecon.studies.petite_linear import AS_IT_COMES, TUNED, transfer
+from petrecon.studies.petite_pictures import draw_pairs, draw_transfer
+from petrecon.studies.petite_scheme import draw_scheme
+from petrecon.studies.petite_slices import noise_facts, slice_set
 
 style()
-size, specs, unetr = profile_sizes("10_petite_idea", profile), paper_tables.NETWORKS, paper_tables.NETWORKS["UNETR"]
-published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (1, 2, 3, 4, 6, 7)}
+size, specs, unetr = profile_sizes("10_petite_idea", profile), petite_tables.NETWORKS, petite_tables.NETWORKS["UNETR"]
+published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2, 3, 4, 6, 7)}
 
 # %% [markdown]
 # ## Five scanners
@@ -41,7 +42,7 @@ published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (
 
 # %% tags=["hide-input"]
 table(
-    paper_tables.scanners_table(published[3]),
+    petite_tables.scanners_table(published[3]),
     name="tab-petite-3",
     caption="Table 3 of the paper (left) and the scanner cards that stand in for its groups (right; paper profile). Voxels: side in the plane × height. OHSU: Oregon Health & Science University; UCSD: University of California San Diego.",
 )
@@ -52,7 +53,7 @@ table(
 # One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/petite.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
 
 # %%
-machines = list(dict.fromkeys([*paper_tables.CARDS, source, target]))
+machines = list(dict.fromkeys([*petite_tables.CARDS, source, target]))
 names = [load_scanner(m).name for m in machines]
 train, test = {}, {}
 for i, m in enumerate(machines):  # test heads are the same on every scanner, training heads are not
@@ -69,7 +70,7 @@ show(
     alt="Noise of the short scan in bright tissue: " + ", ".join(f"{k} {v:.0f} %" for k, v in facts["noise"].items()),
 )
 low_high = {k: f"{v.min():.2f} ({v.idxmin()}) to {v.max():.2f} ({v.idxmax()})" for k, v in facts.items()}
-say(
+show_text(
     f"In the same head the noise of the short scan in bright tissue is {low_high['noise']} per cent, its correlation between neighbouring voxels {low_high['grain']}, and the gain from the scaled short to the scaled long scan {low_high['gain']}."
 )
 
@@ -91,7 +92,7 @@ show(
     caption=f"A network of 26 numbers on other scanners, each scan scaled by its own range: PSNR above the same network trained there ({size['train']} training and {size['test']} test heads; a demonstration, not a claim of the paper).",
     alt=f"Mean over pairs of different scanners: {mean[0]} as it comes, {mean[1]} with two numbers tuned; the worst pair loses {-maps[AS_IT_COMES].min():.1f} dB.",
 )
-say(
+show_text(
     f"From {names[at[0]]} to {names[at[1]]}: **{maps[AS_IT_COMES][at]:+.1f} dB** as it comes, **{maps[TUNED][at]:+.1f} dB** with two of 26 numbers tuned; mean over all pairs {mean[0]} and {mean[1]}. "
     f"Divide short and long scan by *one* level instead, and the means are {mean[2]} and {mean[3]}. With the published scaling a network has to guess a gain as well, from few heads (hence a plus here and there); that part two numbers can mend. What is left is blur and the grain of the noise."
 )
@@ -102,10 +103,10 @@ say(
 # The paper's scheme has the same shape, with millions of numbers in place of 26. First pre-train everything on a source scanner that has many pairs. Then, on the target scanner with few (ten subjects in the released scripts), train only what was inserted.
 
 # %% tags=["hide-input"]
-found = count(apply(blank(unetr), petite("unetr")))
+found = count(apply_recipe(build_on_meta(unetr), petite_recipe("unetr")))
 source_target = [(load_scanner(m).title, *(x[0] for x in test[m].scaled())) for m in (source, target)]
 show(
-    draw_scheme(unetr, petite("unetr"), *source_target),
+    draw_scheme(unetr, petite_recipe("unetr"), *source_target),
     name="fig-petite-scheme",
     caption="The two steps, for UNETR with the paper's best recipe. Bars: blocks of the encoder and stages of the decoder; orange learns, grey is frozen. An orange edge is an inserted module, an orange foot a trained bias.",
     alt=f"Diagram in two rows. Above, all {found.total:,} parameters learn from a short and a long scan on {names[at[0]]}; below, on {names[at[1]]}, only {found.trainable:,} do, {found.per_cent:.2f} per cent: thin orange strips beside grey bars.",
@@ -123,7 +124,7 @@ show(
 
 # %% tags=["hide-input"]
 for name, spec in specs.items():
-    recipe, sizes, total = petite(spec.architecture), stages(spec), count(blank(spec)).total
+    recipe, sizes, total = petite_recipe(spec.architecture), stages(spec), count(build_on_meta(spec)).total
     where = ", ".join(f"{k} ({n:,})" for k, n in insertions(spec, recipe).items())
     blue = 100 * sum(s.parameters for s in sizes.values() if s.blocks) / total
     record(f"transformer_share/{name}", blue, unit="%")
@@ -134,7 +135,9 @@ for name, spec in specs.items():
         alt=f"Diagram of {len(sizes)} stages with {total:,} parameters, {blue:.0f} per cent of them in transformer stages. The recipe trains {where}.",
     )
 tokens, voxels = int(np.prod(stages(unetr)["vit"].grid)), int(np.prod(unetr.patch))
-say(f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} voxels would make {voxels**2:,}.")
+show_text(
+    f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} voxels would make {voxels**2:,}."
+)
 
 # %% [markdown]
 # ## What each method inserts
@@ -149,8 +152,8 @@ say(f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,}
 
 # %% tags=["hide-input"]
 shown = ("lora", "adapters", "ssf", "vpt", "bitfit", "layernorm")
-recipes = {paper_tables.LABELS[m]: single_methods("unetr")[m] for m in shown}
-numbers = {title: count(apply(blank(unetr), one)).trainable for title, one in recipes.items()}
+recipes = {petite_tables.LABELS[m]: single_methods("unetr")[m] for m in shown}
+numbers = {title: count(apply_recipe(build_on_meta(unetr), one)).trainable for title, one in recipes.items()}
 show(
     draw_blocks(unetr, recipes),
     name="fig-petite-blocks",
@@ -165,7 +168,7 @@ show(
 
 # %% tags=["hide-input"]
 table(
-    paper_tables.counts_table(published[1]),
+    petite_tables.counts_table(published[1]),
     name="tab-petite-counts",
     caption="Parameters that each method trains, counted at the paper's widths, beside the percentages of its Table 1.",
     formats=dict.fromkeys(specs, ",") | {f"{name}{end} (%)": ".3f" for name in specs for end in ("", ", paper")},
@@ -180,7 +183,7 @@ table(
 # Why the same method in both halves? Mix-PEFT takes one of LoRA, adapters, SSF, VPT for the encoder, another for the decoder, and BitFit on top. The list is derived by a rule, not typed in: a method is feasible in a part that has the modules it needs.
 
 # %% tags=["hide-input"]
-mixed = paper_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
+mixed = petite_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
 record("mixes", len(mixed))
 table(
     mixed,
@@ -188,9 +191,9 @@ table(
     caption="Every feasible mix, all with BitFit, counted, beside the percentages of the paper's Tables 6 and 7.",
     formats={"parameters": ",", "%": ".3f", "paper (%)": ".2f"},
 )
-refused, agree = paper_tables.infeasible_table(), int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
+refused, agree = petite_tables.infeasible_table(), int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
 record("mixes_as_printed", agree, note="percentages within 0.01 points of the printed ones")
-say(
+show_text(
     f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to within 0.01 points; most of the others hold a LoRA, and for some we know no reason."
 )
 
@@ -207,7 +210,7 @@ say(
 
 # %% tags=["hide-input"]
 table(
-    paper_tables.settings_table(published[4]),
+    petite_tables.settings_table(published[4]),
     name="tab-petite-4",
     caption="Table 4 of the paper, and whether our settings are the same. No-FT: the settings of pre-training.",
     formats={"learning rate": ".0e", "weight decay": ".0e"},
@@ -220,13 +223,13 @@ table(
 
 # %% tags=["hide-input"]
 table(
-    paper_tables.contradictions_table(*(published[k] for k in (1, 2, 7))),
+    petite_tables.contradictions_table(*(published[k] for k in (1, 2, 7))),
     name="tab-petite-itself",
     caption="Pairs of printed numbers: should they agree, differ or grow?",
     formats={"first": "g", "second": "g"},
 )
-excess = 100 * paper_tables.nrmse_excess(published[6])
-say(
+excess = 100 * petite_tables.nrmse_excess(published[6])
+show_text(
     f"With volumes scaled to [0, 1], NRMSE = 10^(−PSNR/20) holds for each, so the printed means must lie close to that. In {(excess > 20).sum()} of the {len(excess)} rows of Table 6 the NRMSE is more than a fifth above it, by up to {excess.max():.0f} %. "
     "The differences that matter, 0.04 to 0.4 dB, come without any spread, and the released code keeps the best epoch on the very subjects it reports."
 )
@@ -255,9 +258,9 @@ class MySSF(nn.Module):
 
 
 layer, h = nn.Linear(8, 3), torch.randn(2, 8, generator=torch.Generator().manual_seed(seed))
-vit = blank(unetr).get_submodule("vit")
+vit = build_on_meta(unetr).get_submodule("vit")
 channels = [m.weight.shape[0] for m in vit.modules() if isinstance(m, (nn.Linear, nn.LayerNorm, nn.Conv3d))]
-say(
+show_text(
     f"Unchanged at start: {torch.equal(MySSF(layer, 3)(h), layer(h))}. {len(channels)} layers, two numbers per channel: **{2 * sum(channels):,}**, the library counts {numbers['SSF']:,}."
 )
 

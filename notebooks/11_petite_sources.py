@@ -18,11 +18,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
 from petrecon.metrics import format_interval
 from petrecon.models import weights_path
 from petrecon.petite import (
-    bounds,
     instrument,
     load_pairs,
     load_source,
@@ -30,12 +29,13 @@ from petrecon.petite import (
     population,
     predict,
     scaled,
+    score_bounds,
     score_volumes,
     source_name,
 )
-from petrecon.petite.filtering import fit_filter
-from petrecon.petite.pictures import HEAD_MM, draw_transfer
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_filter import fit_filter
+from petrecon.studies.petite_pictures import HEAD_MM, draw_transfer
 
 style()
 size = profile_sizes("11_petite_sources", profile)
@@ -46,7 +46,7 @@ sources = {}
 for s in scanners:
     for network in printed:
         card = source_name(network, s, size["weights"])
-        uses(weights_path(card))
+        track_input(weights_path(card))
         sources[network, s] = load_source(card)
 
 # %%
@@ -133,7 +133,7 @@ show(
 maps = {name: np.zeros((len(scanners),) * 2) for name in printed.values()}
 scores, rows = {}, []
 for j, s in enumerate(scanners):
-    (short,), edges = scaled(test[s], "each", ("short",)), bounds(test[s])
+    (short,), edges = scaled(test[s], "each", ("short",)), score_bounds(test[s])
     found = {"short scan": edges["short"], "ceiling": edges["ceiling"]}
     found["Gaussian"] = score_volumes(fit_filter(train[s])(short, test[s].voxel_size), test[s])
     for network, name in printed.items():
@@ -164,7 +164,7 @@ for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to nois
         ahead = [a[metric] - b[metric] for a, b in zip(scores[network], scores["Gaussian"], strict=True)]
         both = (network, "Gaussian")
         gain = record(f"over_gaussian/{metric}/{network}", samples=ahead, units="scanners", compares=both, unit="dB")
-        say(
+        show_text(
             f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True, unit='dB')}** (mean over scanners)."
         )
 
@@ -194,7 +194,7 @@ show(
     + ".",
 )
 worst = {name: np.unravel_index(np.argmin(values), values.shape) for name, values in lost.items()}
-say(
+show_text(
     " ".join(
         f"{name} loses {-lost[name][off].mean():.2f} dB on average, most from {names[i]} to {names[j]} ({lost[name][i, j]:+.2f} dB)."
         for name, (i, j) in worst.items()

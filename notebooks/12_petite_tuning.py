@@ -16,18 +16,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import profile_sizes, record, say, show, style, uses
+from petrecon.compendium import profile_sizes, record, show, show_text, style, track_input
 from petrecon.errors import PetreconError
 from petrecon.models import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import folds, load_pairs, load_source, mean_scores, population, source_name, tune, variants
-from petrecon.petite.rates import climb
-from petrecon.petite.study import label
+from petrecon.petite import folds, load_pairs, load_source, mean_scores, population, source_name
+from petrecon.studies.petite_rates import search_uphill
+from petrecon.studies.petite_recipes import fine_tune, label, variants
 
 style()
 size = profile_sizes("12_petite_tuning", profile)
 name = source_name(network, source, size["weights"])
-uses(weights_path(name))
+track_input(weights_path(name))
 base = load_source(name)
 
 # %%
@@ -36,7 +36,7 @@ training, held = folds(members, size["folds"], seed)[0]
 pairs = load_pairs(members, dose, profile=base.profile, progress=True)
 first, second = pairs.select(training), pairs.select(held)
 recipes = variants(network)
-before = mean_scores(tune(base, "no-ft", recipes["no-ft"], first, second).scores)["psnr"]
+before = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], first, second).scores)["psnr"]
 words = {k: size[k] for k in ("volumes", "crops")} | {k: size[k][network] for k in ("steps", "rank")} | {"seed": seed}
 rows = []
 for row, recipe in recipes.items():
@@ -46,12 +46,12 @@ for row, recipe in recipes.items():
     def gain(factor: float, row: str = row, recipe: Recipe = recipe) -> float:
         """Return what a multiple of the published rate gains over No-FT, dB."""
         try:
-            tuned = tune(base, row, recipe, first, second, factor=factor, progress=True, **words)
+            tuned = fine_tune(base, row, recipe, first, second, factor=factor, progress=True, **words)
         except PetreconError:  # diverged
             return -np.inf
         return mean_scores(tuned.scores)["psnr"] - before
 
-    gains = climb(gain, size["factors"], size["start"])
+    gains = search_uphill(gain, size["factors"], size["start"])
     for factor, value in ((f, v) for f, v in gains.items() if np.isfinite(v)):
         record(f"gain/{row}/{factor:g}", value, unit="dB", note="over No-FT, on held-out training subjects")
     best = max(gains, key=gains.get)
@@ -87,7 +87,7 @@ show(
     dimensionless=["multiple of the published learning rate"],
 )
 at_end = [r["method"] for r in rows if r["best"] in (size["factors"][0], size["factors"][-1])]
-say(
+show_text(
     f"Before tuning the network reaches {before:.2f} dB. The published rate is the best in {int((found['best'] == 1).sum())} of {len(found)} rows. "
     f"At an end of the grid, so perhaps not at their best: {', '.join(at_end) or 'none'}."
 )

@@ -26,17 +26,16 @@ from petrecon.compendium import (
     record,
     record_backend,
     save_array,
-    say,
     show,
+    show_text,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.metrics import format_interval
 from petrecon.models import weights_path
 from petrecon.peft import single_methods
 from petrecon.petite import (
-    bounds,
     folds,
     instrument,
     load_pairs,
@@ -44,17 +43,16 @@ from petrecon.petite import (
     mean_scores,
     population,
     scaled,
+    score_bounds,
     source_name,
-    tune,
-    variants,
 )
-from petrecon.petite.pictures import HEAD_MM
-from petrecon.petite.study import factor_of, label
+from petrecon.studies.petite_pictures import HEAD_MM
+from petrecon.studies.petite_recipes import factor_of, fine_tune, label, variants
 
 style()
 size = profile_sizes("13_petite_compare", profile)
 name = source_name(network, source, size["weights"])
-uses(weights_path(name))
+track_input(weights_path(name))
 base = load_source(name)
 rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
 words = {"volumes": size["volumes"], "crops": size["crops"], "rank": size["rank"][network]}
@@ -71,7 +69,7 @@ scores, pictures = defaultdict(list), {}
 for fold, (training, _) in enumerate(parts):
     for row, recipe in recipes.items():
         factor = 1.0 if row == "no-ft" else factor_of(rates, row)
-        tuned = tune(
+        tuned = fine_tune(
             base,
             row,
             recipe,
@@ -100,7 +98,7 @@ seconds = defaultdict(list)
 few = pairs.select(parts[0][0])
 for _ in range(size["rounds"]):  # methods take turns, so that a busy moment of the machine is no method's own
     for row, recipe in recipes.items():
-        seconds[row].append(tune(base, row, recipe, few, steps=4, seed=seed, **words).fit.seconds_per_step)
+        seconds[row].append(fine_tune(base, row, recipe, few, steps=4, seed=seed, **words).fit.seconds_per_step)
 
 # %% [markdown]
 # Per method: mean over test heads for each fold of the target's training subjects. *Best epoch* is the best of three looks at the test heads themselves, as the released code takes them; it is optimistic by construction.
@@ -126,10 +124,10 @@ for row, recipe in recipes.items():
     record(f"volumes/{row}", samples=[v for one in scores[row] for v in one["volumes"]], units=by_head, unit="dB")
     means = {metric: float(np.mean([one[metric] for one in scores[row]])) for metric in metrics}
     rows.append({"method": label(row, recipe), "%": scores[row][0]["per_cent"], **means})
-for edge, several in bounds(test, base.scaling).items():
+for edge, several in score_bounds(test, base.scaling).items():
     for metric in ("psnr", "ssim", "nrmse", "psnr_brain"):
         record(f"{metric}/{edge}", samples=[float(one[metric]) for one in several], units=test.units)
-limits = {edge: mean_scores(several) for edge, several in bounds(test, base.scaling).items()}
+limits = {edge: mean_scores(several) for edge, several in score_bounds(test, base.scaling).items()}
 table(
     pd.DataFrame(rows)
     .drop(columns=["psnr_brain"])
@@ -141,7 +139,7 @@ table(
     formats={"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "to noise-free": ".2f", "best epoch": ".2f"},
 )
 if dose != base.dose:
-    say(
+    show_text(
         f"The source was trained at dose {base.dose:g}; this run is at {dose:g}: what is adapted to is another dose as well."
     )
 gained = {}
@@ -149,7 +147,7 @@ for row in ("full-ft", "petite"):
     several = np.subtract([one["psnr"] for one in scores[row]], [one["psnr"] for one in scores["no-ft"]])
     found = record(f"gain/{row}", samples=several, units="folds", compares=(row, "no-ft"), unit="dB")
     gained[row] = format_interval(found, sign=True, unit="dB")
-say(
+show_text(
     f"The raw short scan has {limits['short']['psnr']:.2f} dB; noise-free counts, given the long scan's own scale, would score {limits['ceiling']['psnr']:.2f} dB, because the long scan is noisy as well. "
     f"Over No-FT, full fine-tuning gains **{gained['full-ft']}**, PETITE **{gained['petite']}**."
 )

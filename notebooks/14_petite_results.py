@@ -26,18 +26,18 @@ from petrecon.compendium import (
     profile_sizes,
     ranking,
     record,
-    say,
     show,
+    show_text,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.metrics import format_interval
 from petrecon.peft import single_methods
-from petrecon.petite.pictures import HEAD_MM
-from petrecon.petite.report import KEPT, UNITS, load_studies, row_title
-from petrecon.petite.study import same_as, uniform
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_pictures import HEAD_MM
+from petrecon.studies.petite_recipes import same_as, uniform
+from petrecon.studies.petite_results import KEPT, UNITS, load_studies, row_title
 
 style()
 pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
@@ -46,8 +46,8 @@ printed = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
 study = load_studies(load_numbers, pairs, **words)
 full = {network: found.full for network, found in study.items()}
 single = [row for row in single_methods("unetr") if row not in ("no-ft", "full-ft", "petite")]
-published = {k: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")) for k in (1, 2)}
-say(
+published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2)}
+show_text(
     f"{len(pairs)} pair(s) of scanners: "
     + ", ".join(f"{load_scanner(a).name} → {load_scanner(b).name}" for a, b in pairs)
     + f". One sample is one pair (mean over its folds and test heads): intervals are over these {len(pairs)}, and do not speak for other anatomies."
@@ -93,7 +93,7 @@ for network, name in printed.items():
     edges = {edge: study[network].mean("psnr", edge) for edge in ("short", "ceiling")}
     record(f"raw/{network}", edges["short"], unit="dB", note="the short scan itself")
     record(f"ceiling/{network}", edges["ceiling"], unit="dB", note="noise-free counts against the noisy long scan")
-    say(
+    show_text(
         f"{name}: {ranking(means, 'PSNR', 'dB')}. The raw short scan has {edges['short']:.2f} dB, the ceiling set by the noise of the long scan is {edges['ceiling']:.2f} dB."
     )
 
@@ -209,7 +209,7 @@ for network, name in printed.items():
         words_ = {"unit": "dB", "note": f"{titles[0]} minus {titles[1]}"}
         gap = record(f"{key}/{network}", samples=several, units=UNITS, compares=(first, second), **words_)
         lines.append(f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True, unit='dB')}**")
-    say(f"{name}: " + "; ".join(lines) + ".")
+    show_text(f"{name}: " + "; ".join(lines) + ".")
 
 # %% [markdown]
 # ## Scale, or noise?
@@ -227,7 +227,7 @@ for network, name in printed.items():
         lines.append(
             f"{row_title(network, row)} {format_interval(ideal, sign=True, unit='dB')} (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
         )
-    say(f"{name}, gained over No-FT: " + "; ".join(lines) + ".")
+    show_text(f"{name}, gained over No-FT: " + "; ".join(lines) + ".")
 
 # %% [markdown]
 # ## Last or best epoch?
@@ -245,7 +245,7 @@ for network, name in printed.items():
         f"optimism/{network}", samples=flattered, units=UNITS, compares=both, unit="dB", note="mean over rows"
     )
     top = max(looks, key=lambda row: looks[row].mean())
-    say(
+    show_text(
         f"{name}: {format_interval(mean, unit='dB')} on average, {looks[top].mean():.2f} dB for {row_title(network, top)}."
     )
 

@@ -15,14 +15,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, ranking, record, say, show, style, table, uses
+from petrecon.compendium import load_numbers, profile_sizes, ranking, record, show, show_text, style, table, track_input
 from petrecon.metrics import format_interval, interval
-from petrecon.models.stages import blank
-from petrecon.peft import apply, count, mixes, single_methods
-from petrecon.petite.paper_tables import NETWORKS
-from petrecon.petite.report import KEPT, UNITS, load_studies, row_title
-from petrecon.petite.study import label, same_as
+from petrecon.models.stages import build_on_meta
+from petrecon.peft import apply_recipe, count, mixes, single_methods
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_recipes import label, same_as
+from petrecon.studies.petite_results import KEPT, UNITS, load_studies, row_title
+from petrecon.studies.petite_tables import NETWORKS
 
 style()
 pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
@@ -31,10 +31,10 @@ printed = {spec.architecture: name for name, spec in NETWORKS.items()}
 study = load_studies(load_numbers, pairs, **words)
 full = {network: found.full for network, found in study.items()}
 published = {
-    network: pd.read_csv(uses(f"data/paper/petite-table-{k}.csv")).set_index("mix")
+    network: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")).set_index("mix")
     for network, k in (("cvt-gan", 6), ("unetr", 7))
 }
-cost = pd.read_csv(uses("data/paper/petite-table-5.csv")).set_index(["network", "method"])
+cost = pd.read_csv(track_input("data/paper/petite-table-5.csv")).set_index(["network", "method"])
 
 # %% [markdown]
 # ## All mixes
@@ -70,11 +70,13 @@ for number, (network, name) in enumerate(printed.items(), 6):
     record(f"rank_correlation/{network}", rho, note="Spearman, our order of the mixes against the printed one")
     record(f"place_of_petite/{network}", place, note="among the mixes, by mean PSNR over pairs")
     record(f"spread_of_mixes/{network}", spread, unit="dB")
-    say(
+    show_text(
         f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f} (chance alone exceeds ±{1.96 / (len(rows) - 1) ** 0.5:.2f} in one case of twenty)."
     )
 largest = max(
-    count(apply(blank(spec), r)).per_cent for spec in NETWORKS.values() for r in mixes(spec.architecture).values()
+    count(apply_recipe(build_on_meta(spec), r)).per_cent
+    for spec in NETWORKS.values()
+    for r in mixes(spec.architecture).values()
 )
 ours = max(study[n].value("per_cent", same_as(n, r)) for n in printed for r in mixes(n).values())
 record(
@@ -85,7 +87,7 @@ record(
     note="counted at the paper's widths; at the widths trained here see largest_share_here",
 )
 record("largest_share_here", ours, kind="exact", unit="%")
-say(
+show_text(
     f"Counted at the paper's widths, the largest mix trains {largest:.2f} per cent; at the widths trained here {ours:.2f}, because the same rank is a larger share of a narrow network."
 )
 

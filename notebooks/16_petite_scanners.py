@@ -20,7 +20,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import (
+    load_numbers,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.metrics import format_interval
 from petrecon.models import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
@@ -34,12 +44,10 @@ from petrecon.petite import (
     scaled,
     score_volumes,
     source_name,
-    tune,
-    variants,
 )
-from petrecon.petite.pictures import draw_transfer
-from petrecon.petite.study import factor_of
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_pictures import draw_transfer
+from petrecon.studies.petite_recipes import factor_of, fine_tune, variants
 
 style()
 size = profile_sizes("16_petite_scanners", profile)
@@ -51,7 +59,7 @@ names = [load_scanner(s).name for s in scanners]
 def loaded(network: str, scanner: str, suffix: str = size["weights"]):
     """Return a source network, and say in the receipt that this run used it."""
     card = source_name(network, scanner, suffix)
-    uses(weights_path(card))
+    track_input(weights_path(card))
     return load_source(card)
 
 
@@ -70,7 +78,7 @@ def tuned(base, row: str, target: str):
     words = {"steps": size["steps"][network], "rank": size["rank"][network], "seed": seed, "progress": True}
     words |= {"volumes": size["volumes"], "crops": size["crops"], "factor": factor_of(rates[network], row)}
     recipe = Recipe(full=True) if row == "full-ft" else variants(network)[row]  # statistics kept: 18_petite_batches
-    return tune(base, row, recipe, train[target], test[target], **words)
+    return fine_tune(base, row, recipe, train[target], test[target], **words)
 
 
 def scores_on(network, base, scanner: str) -> dict[str, float]:
@@ -111,7 +119,7 @@ for network, name in printed.items():
     home = "the network trained there"
     away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
     after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)
-    say(
+    show_text(
         f"{name}: {format_interval(away, sign=True, unit='dB')} as it comes, **{format_interval(after, sign=True, unit='dB')}** after PETITE, against the network that was trained on the target."
     )
 for network, name in printed.items():
@@ -175,7 +183,7 @@ table(
 rows = []
 for network, name in printed.items():
     base = bases[network, source]
-    carrier, _ = base.players()
+    carrier, _ = base.generator_and_discriminator()
     whole = weights_path(base.name).stat().st_size
     with tempfile.TemporaryDirectory() as folder:
         for target in others:
@@ -248,7 +256,9 @@ if rows:
         caption=f"From {load_scanner(source).name} to the others: PSNR (dB) of the network as it comes and what PETITE adds, with both scalings; mean and interval over targets.",
     )
 else:
-    say("Networks with one scale were trained on the HRRT only, at laptop widths: run this notebook with that source.")
+    show_text(
+        "Networks with one scale were trained on the HRRT only, at laptop widths: run this notebook with that source."
+    )
 
 # %% [markdown]
 # ```{exercise} The wrong adapter

@@ -17,23 +17,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import (
+    load_numbers,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.metrics import Interval, format_interval
 from petrecon.models import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import (
-    bounds,
-    instrument,
-    load_pairs,
-    load_source,
-    mean_scores,
-    population,
-    source_name,
-    tune,
-    variants,
-)
-from petrecon.petite.study import factor_of, label
+from petrecon.petite import instrument, load_pairs, load_source, mean_scores, population, score_bounds, source_name
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_recipes import factor_of, fine_tune, label, variants
 
 style()
 size = profile_sizes("17_petite_few", profile)
@@ -46,7 +46,7 @@ jobs = [(n, size["steps"]) for n in size["numbers"]]
 jobs += [(max(size["numbers"]), steps) for steps in size["lengths"] if steps != size["steps"]]
 for network in printed:
     name = source_name(network, source, size["weights"])
-    uses(weights_path(name))
+    track_input(weights_path(name))
     base, recipes = load_source(name), variants(network)
     rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
     if network == "cvt-gan":  # BatchNorm's statistics are kept: 18_petite_batches
@@ -54,7 +54,7 @@ for network in printed:
     recipes["full-ft"] = Recipe(full=True)
     pool = load_pairs(population(target, "train", size["pool"]), dose, profile=base.profile, progress=True)
     test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
-    start[network] = mean_scores(tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
+    start[network] = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
     # each step takes all its patches from one subject, so that one and ten subjects see equally many
     patches = size["volumes"] * size["crops"]
     words = {"rank": size["rank"][network], "volumes": 1, "crops": patches, "progress": True}
@@ -63,7 +63,7 @@ for network in printed:
         for n, steps in jobs:
             for method in methods:
                 chosen, factor = pool.select(order[:n]), factor_of(rates, method)
-                tuned = tune(
+                tuned = fine_tune(
                     base, method, recipes[method], chosen, test, factor=factor, steps=steps, seed=seed + draw, **words
                 )
                 psnr.setdefault((network, method, n, steps), []).append(mean_scores(tuned.scores)["psnr"])
@@ -151,11 +151,11 @@ for network, name in printed.items():
         )
         for n in numbers
     }
-    say(
+    show_text(
         f"{name}: full fine-tuning minus PETITE is {format_interval(ahead[few], sign=True, unit='dB')} with {few} subject(s), {format_interval(ahead[many], sign=True, unit='dB')} with {many}."
     )
-ceiling = mean_scores(bounds(test)["ceiling"])["psnr"]
-say(
+ceiling = mean_scores(score_bounds(test)["ceiling"])["psnr"]
+show_text(
     f"For scale: as they come the networks have {start['cvt-gan']:.2f} and {start['unetr']:.2f} dB; the ceiling is {ceiling:.2f} dB."
 )
 
@@ -179,7 +179,7 @@ for network, name in printed.items():
     ).tolist()
     longest = kept(f"full_over_petite_longest/{network}", longest, "full-ft", "petite", f"{lengths[-1]} steps")
     grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
-    say(
+    show_text(
         f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True, unit='dB')}."
     )
 

@@ -18,14 +18,25 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import (
+    load_numbers,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.errors import PetreconError
 from petrecon.metrics import format_interval
 from petrecon.models import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name, tune
-from petrecon.petite.rates import climb
+from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_rates import search_uphill
+from petrecon.studies.petite_recipes import fine_tune
 
 style()
 tuning, size = profile_sizes("12_petite_tuning", profile), profile_sizes("13_petite_compare", profile)
@@ -37,7 +48,7 @@ words = {"steps": tuning["steps"]["cvt-gan"], "volumes": tuning["volumes"], "cro
 def loaded(scanner: str):
     """Return a source network, and say in the receipt that this run used it."""
     name = source_name("cvt-gan", scanner, tuning["weights"])
-    uses(weights_path(name))
+    track_input(weights_path(name))
     return load_source(name)
 
 
@@ -58,16 +69,16 @@ first, second = pool.select(training), pool.select(held)
 def score(factor: float) -> float:
     """Return the PSNR on held-out subjects, dB."""
     try:
-        tuned = tune(base, "full-ft", kept, first, second, factor=factor, seed=seed, progress=True, **words)
+        tuned = fine_tune(base, "full-ft", kept, first, second, factor=factor, seed=seed, progress=True, **words)
     except PetreconError:  # diverged
         return -np.inf
     return mean_scores(tuned.scores)["psnr"]
 
 
-tried = climb(score, tuning["factors"], tuning["start"])
+tried = search_uphill(score, tuning["factors"], tuning["start"])
 best = max(tried, key=tried.get)
 record("factor/full-ft", best, note="multiple of the published rate, statistics kept")
-say(
+show_text(
     "PSNR on held-out subjects by multiple of the published rate: "
     + ", ".join(f"× {k:g} {v:.2f} dB" for k, v in tried.items())
     + "."
@@ -86,7 +97,7 @@ for a, b in pairs:
     scores = []
     for fold, (training, _) in enumerate(folds(members, size["folds"], seed)[: size["used_folds"]]):
         some = pool.select(training)
-        tuned = tune(base, "full-ft", kept, some, test, factor=best, seed=seed + fold, progress=True, **words)
+        tuned = fine_tune(base, "full-ft", kept, some, test, factor=best, seed=seed + fold, progress=True, **words)
         scores.append(mean_scores(tuned.scores) | {"best": tuned.fit.best["psnr"]})
     for metric in ("psnr", "ssim", "nrmse", "psnr_ideal", "best"):
         record(f"{metric}/{a}/{b}", samples=[one[metric] for one in scores], units="folds")
@@ -136,7 +147,7 @@ change = record(
     unit="dB",
     note="full fine-tuning of CVT-GAN",
 )
-say(
+show_text(
     f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True, unit='dB')}**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
 )
 

@@ -20,7 +20,7 @@ profile: str = "quick"
 import matplotlib.pyplot as plt
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
 from petrecon.ddip import (
     DDIPSettings,
     closed_form,
@@ -38,7 +38,7 @@ from petrecon.phantoms import activity, make_subject, simulate_exam
 
 style()
 size = profile_sizes("20_ddip_idea", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 subject = make_subject(anatomy, seed=seed, image_shape=(96, 112), voxel_size=2.0863)
 mr = subject.mr[None, None]
@@ -106,8 +106,8 @@ for k in range(5):
     axes[0, k].set_title("no MR" if k < 2 else "MR", size=9)
     axes[1, k].set_title("sample", size=9)
 contrast = {
-    "sample": float(dreams[2, 0][subject.masks("grey")].mean() / dreams[2, 0][subject.masks("white")].mean()),
-    "training": float(truths["fdg"][subject.masks("grey")].mean() / truths["fdg"][subject.masks("white")].mean()),
+    "sample": float(dreams[2, 0][subject.mask("grey")].mean() / dreams[2, 0][subject.mask("white")].mean()),
+    "training": float(truths["fdg"][subject.mask("grey")].mean() / truths["fdg"][subject.mask("white")].mean()),
 }
 record("samples/grey_to_white", contrast["sample"], note="MR-conditional sample, mean uptake of grey over white matter")
 show(
@@ -133,16 +133,16 @@ variants = {
 measured = (exam.counts, exam.model, subject.mr, network, schedule)
 results = {name: ddip(*measured, settings, seed) for name, settings in variants.items()}
 painted = dreams[2, 0] * scale_of(truths["amyloid-negative"], subject.voxel_size)
-pictures = {"truth": exam.reference, "from MR alone": painted, **{name: r.image for name, r in results.items()}}
+pictures = {"truth": exam.truth, "from MR alone": painted, **{name: r.image for name, r in results.items()}}
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.9), layout="constrained")
-top = float(exam.reference.max())
+top = float(exam.truth.max())
 ratios = {}
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     drawn = image(ax, picture, 2.0863, vmin=0, vmax=top, axes=False)
-    ratios[name] = float(picture[subject.masks("grey")].mean() / picture[subject.masks("white")].mean())
-    ax.set_title(name if name == "truth" else f"{name}, {psnr(picture, exam.reference):.1f} dB", size=9)
+    ratios[name] = float(picture[subject.mask("grey")].mean() / picture[subject.mask("white")].mean())
+    ax.set_title(name if name == "truth" else f"{name}, {psnr(picture, exam.truth):.1f} dB", size=9)
     record(f"grey_to_white/{name}", ratios[name])
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.7)
 show(
@@ -151,7 +151,7 @@ show(
     caption="An amyloid-negative slice reconstructed with a prior that has only seen FDG.",
     alt="Ratio of grey to white matter: " + ", ".join(f"{name} {value:.2f}" for name, value in ratios.items()) + ".",
 )
-say("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for name, value in ratios.items()) + ".")
+show_text("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for name, value in ratios.items()) + ".")
 
 # %% [markdown]
 # ## Adapt with a few matrices
@@ -259,7 +259,7 @@ show(
 em, m, b = torch.tensor([0.9]), torch.tensor([0.3]), 2e-5
 textbook = 0.5 * ((m - 1 / b) + torch.sqrt((m - 1 / b) ** 2 + 4 * em / b))
 exact = float(closed_form(em.double(), m.double(), b))
-say(
+show_text(
     f"Exact {exact:.7f}; our form in single precision {float(closed_form(em, m, b)):.7f}; the textbook's {float(textbook):.7f}."
 )
 record("prox/textbook_error", abs(float(textbook) - exact), note="single precision, beta/s = 2e-5")

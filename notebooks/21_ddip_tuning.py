@@ -18,15 +18,25 @@ profile: str = "quick"
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from petrecon.compendium import profile_sizes, ranking, record, record_backend, say, show, style, table, uses
+from petrecon.compendium import (
+    profile_sizes,
+    ranking,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.study import measure
-from petrecon.ddip.tuning import tune
 from petrecon.models import NoiseSchedule
+from petrecon.studies.ddip_cases import measure
+from petrecon.studies.ddip_tuning import grid_search
 
 style()
 size = profile_sizes("21_ddip_tuning", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 tracers = ["fdg", "amyloid-negative"]
 
@@ -47,7 +57,9 @@ cases = {
     for tracer in tracers
 }
 record_backend(cases["fdg"].model.projector)
-found = {method: tune(method, cases, values, network, schedule, seed) for method, values in size["values"].items()}
+found = {
+    method: grid_search(method, cases, values, network, schedule, seed) for method, values in size["values"].items()
+}
 best = {method: max(rows, key=lambda row: row["mean"]) for method, rows in found.items()}
 for method, row in best.items():
     for setting, value in row["settings"].items():
@@ -89,7 +101,7 @@ show(
 )
 spread = {method: row["mean"] - min(r["mean"] for r in found[method]) for method, row in best.items()}
 touchy = max(spread, key=spread.get)
-say(
+show_text(
     f"The most sensitive method within the values tried is {touchy}: {spread[touchy]:.1f} dB lie between its best and its worst setting."
 )
 

@@ -30,17 +30,17 @@ from petrecon.compendium import (
     show,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.study import METHODS, measure, reconstruct_by
-from petrecon.ddip.tuning import tuned_settings
 from petrecon.metrics import bias_and_sd, ddip_scores, format_interval
 from petrecon.models import NoiseSchedule
+from petrecon.studies.ddip_cases import METHODS, measure, reconstruct_by
+from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("22_ddip_compare", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 tuned = load_numbers("21_ddip_tuning")
 
@@ -57,7 +57,7 @@ for method in METHODS:
 # %% tags=["hide-input"]
 rows = []
 for method, several in images.items():
-    scores = [ddip_scores(one, case.reference) for one in several]
+    scores = [ddip_scores(one, case.truth) for one in several]
     row = {"method": method}
     for metric, unit in (("psnr", "dB"), ("ssim", "")):
         samples = [s[metric] for s in scores]
@@ -74,8 +74,8 @@ table(
 )
 
 # %% tags=["hide-input"]
-top = float(case.reference.max())
-shown = {"truth": case.reference, **{m: x[0] for m, x in images.items()}}
+top = float(case.truth.max())
+shown = {"truth": case.truth, **{m: x[0] for m, x in images.items()}}
 fig, axes = plt.subplots(4, 4, figsize=(8.4, 9.4), layout="constrained")
 for k, (method, picture) in enumerate(shown.items()):
     line, column = 2 * (k // 4), k % 4
@@ -87,7 +87,7 @@ for k, (method, picture) in enumerate(shown.items()):
     else:
         errors = image(
             axes[line + 1, column],
-            picture - case.reference,
+            picture - case.truth,
             2.0863,
             vmin=-top / 2,
             vmax=top / 2,
@@ -98,7 +98,7 @@ for k, (method, picture) in enumerate(shown.items()):
 fig.colorbar(drawn, ax=axes[0], label="activity (kBq/mL)", shrink=0.8)
 fig.colorbar(errors, ax=axes[3], label="error (kBq/mL)", shrink=0.8)
 save_array("mr", case.mr)
-quality = {m: float(np.mean([ddip_scores(one, case.reference)["psnr"] for one in x])) for m, x in images.items()}
+quality = {m: float(np.mean([ddip_scores(one, case.truth)["psnr"] for one in x])) for m, x in images.items()}
 show(
     fig,
     name="fig-compare-@RUN@",
@@ -112,18 +112,18 @@ show(
 # The mean of a region over its true mean, realisation by realisation, and the voxel-wise standard deviation over the realisations.
 
 # %% tags=["hide-input"]
-regions = {name: case.subject.masks(name) for name in ("grey", "white", "putamen", "thalamus")}
+regions = {name: case.subject.mask(name) for name in ("grey", "white", "putamen", "thalamus")}
 regions = {name: mask for name, mask in regions.items() if mask.any()}
-brain = case.subject.masks("grey") | case.subject.masks("white")
+brain = case.subject.mask("grey") | case.subject.mask("white")
 rows = []
 for method, several in images.items():
     row = {"method": method}
     for name, mask in regions.items():
-        bias = 100 * (several[:, mask].mean(1) / case.reference[mask].mean() - 1)
+        bias = 100 * (several[:, mask].mean(1) / case.truth[mask].mean() - 1)
         record(f"bias/{method}/{name}", samples=bias, units="noise draws", unit="%")
         row[name] = float(bias.mean())
-    _, sd = bias_and_sd(several, case.reference)
-    noise = 100 * float(sd[brain.numpy()].mean() / case.reference[brain].mean())
+    _, sd = bias_and_sd(several, case.truth)
+    noise = 100 * float(sd[brain.numpy()].mean() / case.truth[brain].mean())
     record(
         f"noise/{method}",
         noise,

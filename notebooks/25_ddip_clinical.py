@@ -27,22 +27,22 @@ from petrecon.compendium import (
     ranking,
     record,
     record_backend,
-    say,
     show,
+    show_text,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.study import METHODS, measure, reconstruct_by
-from petrecon.ddip.tuning import tuned_settings
 from petrecon.metrics import ddip_scores, format_interval
 from petrecon.models import NoiseSchedule
 from petrecon.phantoms import SPLITS
+from petrecon.studies.ddip_cases import METHODS, measure, reconstruct_by
+from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("25_ddip_clinical", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 
@@ -77,7 +77,7 @@ for method in METHODS:
     seconds[method] = (time.perf_counter() - began) / len(subjects)
 
 # %% tags=["hide-input"]
-scores = {m: [ddip_scores(x, case.reference) for x, case in zip(images[m], subjects, strict=True)] for m in METHODS}
+scores = {m: [ddip_scores(x, case.truth) for x, case in zip(images[m], subjects, strict=True)] for m in METHODS}
 exams = range(len(subjects) - 1)
 units = {"donors": [SPLITS["test"][k % len(SPLITS["test"])] for k in exams], "exams": [*exams]}
 rows = []
@@ -101,7 +101,9 @@ table(
 # %% tags=["hide-input"]
 gained = [a["psnr"] - b["psnr"] for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)]
 change = record("gain_over_frozen", samples=gained, units=units, compares=("DDIP", "frozen prior"), unit="dB")
-say(f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**.")
+show_text(
+    f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**."
+)
 relative = "error (relative to the maximum)"
 shown = ["truth", "MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
 
@@ -111,7 +113,7 @@ def gallery(cases: list[int], name: str, caption: str) -> None:
     size = (8.4, 4.1 * len(cases))
     fig, axes = plt.subplots(2 * len(cases), len(shown), figsize=size, layout="constrained", squeeze=False)
     for line, k in enumerate(cases):
-        truth, top = subjects[k].reference, float(subjects[k].reference.max())
+        truth, top = subjects[k].truth, float(subjects[k].truth.max())
         above, below = axes[2 * line], axes[2 * line + 1]
         image(above[0], truth, 2.0863, vmin=0, vmax=top, axes=False)
         image(below[0], subjects[k].mr, 2.0863, vmin=0, vmax=1, axes=False)
@@ -161,13 +163,13 @@ show(
 gallery([len(subjects) - 1], "fig-ddip-florbetapir", "The florbetapir exam.")
 case = subjects[-1]
 ratio = {
-    m: float(images[m][-1][case.subject.masks("grey")].mean() / images[m][-1][case.subject.masks("white")].mean())
+    m: float(images[m][-1][case.subject.mask("grey")].mean() / images[m][-1][case.subject.mask("white")].mean())
     for m in METHODS
 }
-true = float(case.reference[case.subject.masks("grey")].mean() / case.reference[case.subject.masks("white")].mean())
+true = float(case.truth[case.subject.mask("grey")].mean() / case.truth[case.subject.mask("white")].mean())
 for method, value in ratio.items():
     record(f"florbetapir/grey_to_white/{method}", value, note=f"truth {true:.3f}")
-say(f"Grey over white matter: truth **{true:.2f}**, " + ", ".join(f"{m} {v:.2f}" for m, v in ratio.items()) + ".")
+show_text(f"Grey over white matter: truth **{true:.2f}**, " + ", ".join(f"{m} {v:.2f}" for m, v in ratio.items()) + ".")
 
 # %% [markdown]
 # ```{exercise} Which exam is worst?

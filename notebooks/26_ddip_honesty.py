@@ -27,23 +27,23 @@ from petrecon.compendium import (
     ranking,
     record,
     record_backend,
-    say,
     show,
+    show_text,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.ddip import load_prior, prior_path
-from petrecon.ddip.findings import place
-from petrecon.ddip.study import METHODS, measure, reconstruct_by
-from petrecon.ddip.tuning import tuned_settings
 from petrecon.metrics import format_interval
 from petrecon.models import NoiseSchedule
 from petrecon.phantoms import Lesion
+from petrecon.studies.ddip_cases import METHODS, measure, reconstruct_by
+from petrecon.studies.ddip_lesions import lesion_region
+from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("26_ddip_honesty", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 height = 28.0
@@ -52,7 +52,7 @@ kinds = {"PET only": (2.5, 1.0), "MR only": (1.0, 0.5), "both": (2.5, 0.5)}
 # %%
 places = {"left": (-27.0, -14.0), "right": (27.0, -14.0)}
 lesions = {kind: [Lesion(places["left"], 7.0, pet=pet, mr=mr)] for kind, (pet, mr) in kinds.items()}
-finding = place(anatomy, seed, lesions["both"][0], tissue="white", slice_mm=height)
+finding = lesion_region(anatomy, seed, lesions["both"][0], tissue="white", slice_mm=height)
 cases = {
     (tracer, kind): measure(
         anatomy,
@@ -76,9 +76,7 @@ images = {
     for key, case in cases.items()
     for method in METHODS
 }
-bare = {
-    t: measure(anatomy, t, scanner, dose, seed, profile=profile, slice_mm=height).reference for t in size["tracers"]
-}
+bare = {t: measure(anatomy, t, scanner, dose, seed, profile=profile, slice_mm=height).truth for t in size["tracers"]}
 
 # %% [markdown]
 # *Contrast* is the mean of the lesion over the mean of the white matter around it, minus what the healthy truth has there. The table gives the share of the true contrast that is recovered, and for the finding that only the MR shows the contrast that
@@ -91,7 +89,7 @@ for method in METHODS:
     for (tracer, kind), case in cases.items():
         healthy = float(finding.contrast(bare[tracer]))
         shown_contrast = finding.contrast(images[method, tracer, kind]) - healthy
-        true = float(finding.contrast(case.reference)) - healthy
+        true = float(finding.contrast(case.truth)) - healthy
         values = (100 * shown_contrast if kind == "MR only" else shown_contrast / true).tolist()
         words = {"units": "noise draws", "unit": "%" if kind == "MR only" else ""}
         found = record(f"{kind}/{method}/{tracer}", samples=values, **words)
@@ -118,7 +116,7 @@ for tracer in size["tracers"]:
         words = {"units": "noise draws", "note": note}
         more = record(f"invented_over_{key}/{tracer}", samples=invented, compares=both, unit="%", **words)
         less = record(f"missed_over_{key}/{tracer}", samples=missed, compares=both, **words)
-        say(
+        show_text(
             f"{tracer}, DDIP against {rival} (negative: DDIP is better): error of what it invents {format_interval(more, 1, sign=True, unit='%')}, of what it misses {format_interval(less, sign=True)} of the true contrast."
         )
 
@@ -131,9 +129,9 @@ for tracer in size["tracers"]:
         case = cases[tracer, kind]
         x, y = (int(v) for v in finding.roi.nonzero().float().mean(0))
         window = (slice(max(0, x - 20), x + 20), slice(max(0, y - 20), y + 20))
-        top = float(case.reference[window].max())
+        top = float(case.truth[window].max())
         for column, method in enumerate(shown):
-            picture = case.reference if method == "truth" else images[method, tracer, kind][0]
+            picture = case.truth if method == "truth" else images[method, tracer, kind][0]
             drawn = image(axes[line, column], picture[window], 2.0863, vmin=0, vmax=top, axes=False)
             axes[line, column].set_title(f"{kind}" if column == 0 else method, size=8)
         line += 1
@@ -147,7 +145,7 @@ show(
 )
 for tracer in size["tracers"]:
     invented = {m: abs(recovered[m, tracer, "MR only"]) for m in METHODS}
-    say(
+    show_text(
         f"{tracer}: "
         + ranking(invented, "invented contrast", "%")
         + "; "

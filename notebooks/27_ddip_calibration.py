@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import profile_sizes, record, record_backend, say, show, style, table
+from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table
 from petrecon.ddip import (
     DDIPSettings,
     GaussianPrior,
@@ -30,14 +30,14 @@ from petrecon.ddip import (
     smooth_covariance,
 )
 from petrecon.models import NoiseSchedule
-from petrecon.projectors import AcquisitionModel, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
 
 style()
 size = profile_sizes("27_ddip_calibration", profile)
 schedule = NoiseSchedule()
 shape = tuple(size["grid"])
 geometry = load_scanner(scanner).geometry("quick", dims=2, image_shape=shape, voxel_size=(10.0, 10.0))
-project = projector(geometry)
+project = make_projector(geometry)
 record_backend(project)
 unit = 8.0  # kBq/mL that the prior calls 1
 expected = project(torch.full(shape, 0.5 * unit))
@@ -121,7 +121,7 @@ table(
     formats={"covers, of 50 %": ".0f", "of 80 %": ".0f", "spread": ".2f", "error": ".3f"},
 )
 errors = {row["sampler"]: row["error"] for row in rows}
-say(
+show_text(
     f"Adapting the mean freely, one number per pixel, gives **{errors['DDIP'] / errors['exact']:.1f}** times the error of the exact posterior's mean: nothing keeps it from learning the noise. In DDIP proper the structure of the network and the low rank stand in the way."
 )
 
@@ -152,7 +152,7 @@ show(
     alt=f"With eta 0.85 the sampler returns {shares[0]:.2f} of the variance with 10 steps, {shares[2]:.2f} with 50 and {shares[-1]:.2f} with 1000.",
     dimensionless=["sampling steps", "variance returned / true"],
 )
-say(
+show_text(
     f"With 50 steps and η = 0.85 even the exact score returns **{100 * shares[2]:.0f} %** of the variance. The spread of DDIP images over seeds is no error bar."
 )
 

@@ -25,22 +25,22 @@ from petrecon.compendium import (
     ranking,
     record,
     record_backend,
-    say,
     show,
+    show_text,
     style,
     table,
-    uses,
+    track_input,
 )
 from petrecon.ddip import ddip, load_prior, prior_path
-from petrecon.ddip.study import measure, reconstruct_by, settings_for
-from petrecon.ddip.tuning import tuned_settings
 from petrecon.metrics import format_interval, psnr
 from petrecon.models import NoiseSchedule
 from petrecon.phantoms import Subject
+from petrecon.studies.ddip_cases import measure, reconstruct_by, settings_for
+from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("28_ddip_cost", profile)
-uses(prior_path(prior))
+track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
@@ -67,7 +67,7 @@ for name, settings in families.items():
         result = ddip(
             case.counts, case.model, case.mr, network, schedule, replace(settings, steps=steps), seed, scale=case.scale
         )
-        quality = [psnr(one, case.reference) for one in result.image]
+        quality = [psnr(one, case.truth) for one in result.image]
         seconds = {part: s / len(case.counts) for part, s in result.seconds.items()}
         rows.append(
             {
@@ -134,7 +134,7 @@ equal_time = [
     a - b for a, b in zip(target["each"], rival.iloc[(rival["s"] - target["s"]).abs().argmin()]["each"], strict=True)
 ]
 better = record("hqs_gain_equal_time", samples=equal_time, units="noise draws", compares=both, unit="dB")
-say(
+show_text(
     f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True, unit='dB')} better."
 )
 equal = costs[costs["method"] == "frozen prior"].iloc[-1]
@@ -168,7 +168,7 @@ for name, (tracer, where, how_much) in journeys.items():
     row = {"exam": name}
     for method in ("MR only", "Bowsher", "frozen prior", "DDIP"):
         settings = tuned_settings(numbers, method, size["smaller"])
-        found = [psnr(x, exam.reference) for x in reconstruct_by(method, exam, settings, network, schedule, seed)]
+        found = [psnr(x, exam.truth) for x in reconstruct_by(method, exam, settings, network, schedule, seed)]
         record(f"far/{name}/{method}", samples=found, units="noise draws", unit="dB")
         row[method] = float(np.mean(found))
         row[f"each {method}"] = found

@@ -18,7 +18,7 @@ profile: str = "quick"
 import matplotlib.pyplot as plt
 import numpy as np
 
-from petrecon.compendium import record, say, show, style
+from petrecon.compendium import record, show, show_text, style
 
 style()
 
@@ -95,7 +95,7 @@ show(
     alt=f"Three curves of the derivative against theta. Implicit and finite differences coincide to {worst:.0e}; the Jacobian-free value is {ratio.min():.2f} to {ratio.max():.2f} of the true one.",
 )
 record("toy_implicit_error", worst, note="largest relative difference from central differences")
-say(
+show_text(
     f"Implicit against finite differences: largest relative difference **{worst:.0e}**. The Jacobian-free value is between {ratio.min():.2f} and {ratio.max():.2f} of the truth."
 )
 
@@ -110,7 +110,7 @@ for _ in range(40):
     theta = float(np.exp(log_theta))
     path.append(theta)
     log_theta -= 0.8 * (solve(theta) - truth) * implicit(theta)[0] * theta
-say(f"After {len(path)} steps θ = **{path[-1]:.4f}** and x* = {solve(path[-1]):.4f}; the truth is {truth}.")
+show_text(f"After {len(path)} steps θ = **{path[-1]:.4f}** and x* = {solve(path[-1]):.4f}; the truth is {truth}.")
 record("toy_learned_error", abs(solve(path[-1]) - truth))
 
 # %% [markdown]
@@ -148,8 +148,8 @@ target, at = 1.05, 1.0
 rows = {t: (solve(at, t) - target) * implicit(at, t)[0] for t in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6, 1e-12)}
 right = np.sign(rows[1e-12])
 wrong = [t for t, value in rows.items() if np.sign(value) != right]
-say("; ".join(f"tolerance {t:g}: {value:+.4f}" for t, value in rows.items()) + ".")
-say(
+show_text("; ".join(f"tolerance {t:g}: {value:+.4f}" for t, value in rows.items()) + ".")
+show_text(
     f"The sign is wrong for a tolerance of {', '.join(f'{t:g}' for t in wrong)}: the iterate has stopped on the other side of the truth."
     if wrong
     else "The sign is right at every tolerance tried; move the truth closer to the fixed point and try again."

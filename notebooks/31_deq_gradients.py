@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import profile_sizes, record, record_backend, say, show, style, table
+from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table
 from petrecon.deq import (
     Hyperparameters,
     hypergradient,
@@ -54,7 +54,7 @@ def flat(gradient: Hyperparameters) -> np.ndarray:
 
 def loss(x: torch.Tensor) -> torch.Tensor:
     """Mean squared error against the true activity, (kBq/mL)²."""
-    return (x - problem.reference).square().mean()
+    return (x - problem.truth).square().mean()
 
 
 def minimise(at: Hyperparameters, tol: float, start: torch.Tensor | None = None, **options: object) -> torch.Tensor:
@@ -72,7 +72,7 @@ def minimise(at: Hyperparameters, tol: float, start: torch.Tensor | None = None,
 
 # %%
 best = minimise(theta, 1e-12)
-u = 2 * (best - problem.reference) / best[0].numel()
+u = 2 * (best - problem.truth) / best[0].numel()
 logs = torch.cat([part.reshape(-1) for part in theta])
 names = ["η", *(f"λ{t + 1}" for t in range(problem.frames)), "ε"]
 checked = [n for n in range(len(logs)) if names[n] in size["checked"]]
@@ -134,7 +134,7 @@ exact = found["implicit, conjugate gradients"][0][checked]
 worst = float(np.abs(exact / numeric - 1).max())
 record("implicit_worst_relative_error", worst, note=f"over {len(checked)} log-parameters, against central differences")
 record("jacobian_free_norm_ratio", float(truth.loc[truth["gradient"] == "Jacobian-free", "norm / true norm"].iloc[0]))
-say(f"Parameter by parameter, the implicit gradient agrees with finite differences to **{worst:.0e}**.")
+show_text(f"Parameter by parameter, the implicit gradient agrees with finite differences to **{worst:.0e}**.")
 
 # %% [markdown]
 # ## A tolerance is not an accuracy
@@ -149,9 +149,7 @@ reference = flat(hypergradient(problem, theta, best, u, tol=1e-10, max_iteration
 for tol in tolerances:
     x = minimise(theta, float(tol))
     distance.append(float((x - best).norm() / best.norm()))
-    there = hypergradient(problem, theta, x, 2 * (x - problem.reference) / x[0].numel(), tol=1e-8, max_iterations=5000)[
-        0
-    ]
+    there = hypergradient(problem, theta, x, 2 * (x - problem.truth) / x[0].numel(), tol=1e-8, max_iterations=5000)[0]
     bad.append(np.linalg.norm(flat(there) - reference) / np.linalg.norm(reference))
 fig, ax = plt.subplots(figsize=(6.2, 3.8))
 ax.loglog(tolerances, distance, "o-", label="distance to the minimiser")
@@ -235,7 +233,7 @@ table(
 )
 off = dict(zip(trap["map"], trap["distance to the minimiser (%)"], strict=True))
 record("plain_em_distance", float(off["EM, plain"]), unit="%")
-say(
+show_text(
     f"At the same residual the plain map is **{off['EM, plain'] / off['EM, shifted']:.0f} times** further from the minimiser than the shifted one"
     + (
         ", and stopped at a false fixed point."
@@ -260,7 +258,7 @@ say(
 # %%
 rho = (error["Neumann series, 200 terms"] / error["Neumann series, 50 terms"]) ** (1 / 150)
 needed = np.log(0.01 / error["Neumann series, 200 terms"]) / np.log(rho) + 200
-say(
+show_text(
     f"ρ ≈ {rho:.4f}, so 1 % takes about {max(needed, 0):.0f} terms; conjugate gradients reached 1e-10 with {found['implicit, conjugate gradients'][1]} products."
 )
 

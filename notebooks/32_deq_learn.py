@@ -17,7 +17,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, save_array, say, show, style, table, trend
+from petrecon.compendium import (
+    image,
+    profile_sizes,
+    record,
+    record_backend,
+    save_array,
+    show,
+    show_text,
+    style,
+    table,
+    trend,
+)
 from petrecon.deq import TrainSettings, grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
 from petrecon.metrics import roi_means
 from petrecon.phantoms import make_subject, simulate_exam
@@ -41,7 +52,7 @@ training = problem.select(slice(0, size["training"]))
 validation = problem.select(slice(size["training"], None))
 per_frame_trues = exam.trues.sum((-2, -1)).numpy()
 share = 100 * per_frame_trues / per_frame_trues.sum()
-say(
+show_text(
     f"{per_frame_trues.sum() / 1e6:.2f} million trues in this slice; the first frame holds {share[0]:.2f} % of them, the fullest {share.max():.1f} %."
 )
 
@@ -181,24 +192,24 @@ low, high = size["shown_frames"]
 for name, x in images.items():
     save_array(
         f"error/{name}",
-        (x[0, [low, high]] - problem.reference[[low, high]]).abs(),
+        (x[0, [low, high]] - problem.truth[[low, high]]).abs(),
         unit="kBq/mL",
         voxel_size=subject.voxel_size,
     )
-save_array("reference", problem.reference[[low, high]], unit="kBq/mL", voxel_size=subject.voxel_size)
-striatum = subject.masks("putamen") | subject.masks("caudate")
+save_array("reference", problem.truth[[low, high]], unit="kBq/mL", voxel_size=subject.voxel_size)
+striatum = subject.mask("putamen") | subject.mask("caudate")
 names = {region.name for region in subject.regions.values()}
 occipital = torch.zeros_like(striatum)
 for name in ("lateraloccipital", "pericalcarine", "cuneus", "lingual"):
     if {f"left-{name}", f"right-{name}"} & names:
-        occipital |= subject.masks(name)
+        occipital |= subject.mask(name)
 regions = striatum.int() + 2 * occipital.int()
-for name, x in {**images, "truth": problem.reference[None]}.items():
+for name, x in {**images, "truth": problem.truth[None]}.items():
     means = roi_means(x, regions, [1, 2])
     save_array(f"tac/{name}", np.stack([means[1], means[2]]), unit="kBq/mL")
-top = float(problem.reference[high].max())
+top = float(problem.truth[high].max())
 fig, axes = plt.subplots(1, 3, figsize=(9.0, 3.6))
-pictures = {"truth": problem.reference[high], "DEQ-21": images["DEQ-21"][0, high], "DEQ-2": images["DEQ-2"][0, high]}
+pictures = {"truth": problem.truth[high], "DEQ-21": images["DEQ-21"][0, high], "DEQ-2": images["DEQ-2"][0, high]}
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     drawn = image(ax, picture, subject.voxel_size, vmin=0, vmax=top, axes=False)
     ax.set_title(name)

@@ -19,7 +19,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import as_interval, image, load_array, load_numbers, record, say, show, style, table, uses
+from petrecon.compendium import (
+    as_interval,
+    image,
+    load_array,
+    load_numbers,
+    record,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.metrics import format_interval
 
 style()
@@ -40,7 +51,7 @@ numbers = {(p, d): load_numbers("32_deq_learn", **run(p, d)) for p in patients f
 # ## Table I
 
 # %% tags=["hide-input"]
-published = pd.read_csv(uses("data/paper/deq-table-1.csv"))
+published = pd.read_csv(track_input("data/paper/deq-table-1.csv"))
 rows = []
 for method in methods:
     row = {"method": method}
@@ -85,7 +96,7 @@ for key, label in {
     smallest = [min(each[label, p, t].value for t in extremes) for p in patients]
     note = "the smaller gain of two doses, mean over patients"
     found = record(key, samples=smallest, units="patients", compares=tuple(label.split(" over ")), unit="%", note=note)
-    say(f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**.")
+    show_text(f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**.")
 record(
     "iterations_max",
     max(float(n["iterations_max"]["value"]) for n in numbers.values()),
@@ -133,7 +144,7 @@ spread = record(
     unit="percentage points",
     note="each the mean over noise realisations",
 )
-say(
+show_text(
     f"In the first and last three frames the gain is **{format_interval(spread, unit='percentage points')}** larger than in the others."
 )
 
@@ -174,11 +185,11 @@ show(
 for patient in patients:
     found = numbers[patient, 1.0]
     if "gain/DEQ-22" not in found:
-        say(f"{patient}: this profile does not learn ε.")
+        show_text(f"{patient}: this profile does not learn ε.")
         continue
     gained, both = -np.array(found["gain/DEQ-22"]["samples"]), ("DEQ-22", "DEQ-21")
     better = record(f"gain_22_over_21/{patient}", samples=gained, units="noise draws", compares=both, unit="%")
-    say(
+    show_text(
         f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 lowers the error by {format_interval(better, sign=True, unit='%')}."
     )
 
@@ -196,7 +207,7 @@ for patient in patients:
 
 # %%
 many, two = (load_array(f"frame_mse/{m}", "32_deq_learn", **where).mean(0) for m in ("DEQ-21", "DEQ-2"))
-say(
+show_text(
     f"{100 * (two - many)[:3].sum() / (two - many).sum():.0f} % of the reduction comes from the first three frames, which carry {100 * two[:3].sum() / two.sum():.0f} % of the error."
 )
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import load_array, load_numbers, profile_sizes, record, say, show, style, table
+from petrecon.compendium import load_array, load_numbers, profile_sizes, record, show, show_text, style, table
 from petrecon.deq import (
     LAWS,
     compare_laws,
@@ -129,7 +129,7 @@ table(
     caption="Coefficients side by side; D in million net trues.",
     formats=dict.fromkeys(patients, ".4g"),
 )
-say(
+show_text(
     f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2: they differ by {format_interval(apart, 0, unit='%')}. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
     "the shape, not the raw coefficients."
 )
@@ -171,7 +171,7 @@ show(
     caption="The spatial strength learned for every frame, at three doses (million net trues) and for two patients.",
     alt=f"Lambda against frame number, U-shaped: at 300 million {lam['P1'][2, 0]:.3f} in frame 1, {lam['P1'][2, 7]:.4f} in frame 8 and {lam['P1'][2, -1]:.4f} in frame 20 for P1. Median R² of the double exponential over frames {np.median([r['double exponential'] for r in r2]):.2f}, of the power law {np.median([r['power'] for r in r2]):.2f}.",
 )
-say(
+show_text(
     f"The double exponential has the best *adjusted* R² in **{100 * share:.0f} %** of the 40 cases (frame and patient); its median R² is {np.median([r['double exponential'] for r in r2]):.2f}, that of the power law with two coefficients "
     f"{np.median([r['power'] for r in r2]):.2f}. Mid-scan strengths are small and barely matter, so they are badly determined."
 )
@@ -237,7 +237,7 @@ show(
     + "; ".join(f"{k} {format_interval(v, unit='percent')}" for k, v in worst.items())
     + ".",
 )
-say(
+show_text(
     f"At the worst dose, predicting from the other five costs **{format_interval(worst['law from other doses'], unit='%')}** in error, the other patient's law {format_interval(worst['law of the other patient'], unit='%')}, and the values that were learned at dose 1 {format_interval(worst['learned at dose 1'], unit='%')}."
 )
 
@@ -256,7 +256,9 @@ say(
 # %%
 slope = np.polyfit(np.log(np.tile(doses, 2)), np.log(np.concatenate([eta[p] / eta[p][2] for p in patients])), 1)[0]
 off = [100 * np.abs(doses**slope / (eta[p] / eta[p][2]) - 1).max() for p in patients]
-say(f"One exponent, {slope:.3f}, predicts every η to within {max(off):.1f} % from a single learned value per patient.")
+show_text(
+    f"One exponent, {slope:.3f}, predicts every η to within {max(off):.1f} % from a single learned value per patient."
+)
 
 # %% [markdown]
 # ```{solution-end}

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_array, record, say, show, style, table
+from petrecon.compendium import load_array, record, show, show_text, style, table
 from petrecon.deq import fit_srtm
 from petrecon.metrics import bias_and_sd, format_interval
 from petrecon.phantoms import load_protocol
@@ -105,7 +105,7 @@ change = record(
     note="difference of absolute biases; negative is better",
 )
 worst = {m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m in methods}
-say(
+show_text(
     "Largest bias of the binding potential over the four cases: "
     + ", ".join(f"{m} {v:.1f} %" for m, v in worst.items())
     + f". DEQ-21, which has the lowest error of the image, minus DEQ-2: **{format_interval(change, 1, sign=True, unit='percentage points')}** of absolute bias."
@@ -160,7 +160,7 @@ parts = {
     "true reference, reconstructed striatum": np.stack([tacs[0], np.repeat(true[1], len(tacs[0]), 0)]),
     "reconstructed reference, true striatum": np.stack([np.repeat(true[0], len(tacs[0]), 0), tacs[1]]),
 }
-say("; ".join(f"{name}: {100 * (binding(c).mean() / truth_bp - 1):+.1f} %" for name, c in parts.items()) + ".")
+show_text("; ".join(f"{name}: {100 * (binding(c).mean() / truth_bp - 1):+.1f} %" for name, c in parts.items()) + ".")
 
 # %% [markdown]
 # ```{solution-end}

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "petrecon").rglob("*.py"))
 FLOORS = ["provenance", "projectors", "phantoms", "reconstruct", "metrics", "models", "peft", "ddip", "petite", "deq"]
-FLOORS += ["compendium"]
+FLOORS += ["compendium", "studies"]
 
 
 def _name(requirement: str) -> str:
@@ -83,10 +83,10 @@ def test_actions_are_pinned_by_commit():
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
 def test_a_notebook_uses_every_parameter_that_it_offers(path):
     """An option that changes nothing is a promise not kept; `profile` alone is every notebook's."""
-    from petrecon.compendium.parameters import declared
-    from petrecon.compendium.sources import Source
+    from petrecon.compendium.runs.notebook_source import NotebookSource
+    from petrecon.compendium.runs.parameters import declared
 
-    source = Source(path)
+    source = NotebookSource(path)
     names = (node for node in ast.walk(ast.parse(source.text)) if isinstance(node, ast.Name))
     used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     assert set(declared(source)) - {"profile"} <= used

@@ -43,7 +43,7 @@ class _Commands(click.Group):
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except OSError as error:
-            from petrecon.compendium.disk import cure_of
+            from petrecon.compendium.runs.disk import cure_of
 
             if (cure := cure_of(error)) is None:
                 raise
@@ -82,7 +82,7 @@ def list_command(as_json: bool, profile: str) -> None:
 
     With --json, print every run of data/runs.yml: notebook, parameters, needs, command, outputs, state.
     """
-    from petrecon.compendium.listing import as_records, as_text
+    from petrecon.compendium.runs.listing import as_records, as_text
 
     click.echo(json.dumps(as_records(profile), indent=1) if as_json else as_text(profile))
 
@@ -110,16 +110,16 @@ def run(words: tuple[str, ...], force: bool, quiet: bool, wait: bool, help_param
     """  # noqa: D301
     notebook, given = _parse(words)
     if help_parameters:
-        from petrecon.compendium.listing import parameters_text
+        from petrecon.compendium.runs.listing import parameters_text
 
         click.echo(parameters_text(notebook))
         return
-    from petrecon.compendium.runs import plan
+    from petrecon.compendium.runs.run import plan
 
     planned = plan(notebook, given)
-    from petrecon.compendium.runner import make
+    from petrecon.compendium.runs.runner import make_run
 
-    done, receipt = make(planned, force=force, quiet=quiet, wait=wait)
+    done, receipt = make_run(planned, force=force, quiet=quiet, wait=wait)
     what = f"{receipt['duration_s']:g} s, {receipt['peak_memory_mib']} MiB" if done else "fresh, not run again"
     click.echo(f"{planned.path('notebook')}  ({what})")
 
@@ -154,9 +154,9 @@ def labels(path: str, label_table: str | None, out: str | None) -> None:
     \b
     petrecon labels my_atlas.nii.gz --label-table my_atlas.csv --out my_atlas.png
     """  # noqa: D301
-    from petrecon.phantoms.label_picture import look
+    from petrecon.phantoms.label_picture import describe_labels
 
-    click.echo(look(path, label_table, out))
+    click.echo(describe_labels(path, label_table, out))
 
 
 @main.command()
@@ -167,7 +167,7 @@ def verify(profile: str | None) -> None:
     Notes do not count: other versions of packages, and weights that are not of their card and code.
     Exits 1 when any run is not fresh.
     """
-    from petrecon.compendium.receipts import verify as check
+    from petrecon.compendium.runs.receipts import verify as check
     from petrecon.provenance.weight_receipts import describe, shipped
 
     found = check(profile)
@@ -185,7 +185,7 @@ def verify(profile: str | None) -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a pair is out of date.")
 def pairs(check: bool) -> None:
     """Write notebooks/*.ipynb from notebooks/*.py (for Jupyter and papermill; they hold no outputs)."""
-    from petrecon.compendium.pairs import sync_pairs
+    from petrecon.compendium.notebook.pairs import sync_pairs
 
     behind = sync_pairs(check)
     for path in behind:
@@ -209,7 +209,7 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
     petrecon reproduce
     petrecon reproduce --profile laptop --only 03
     """  # noqa: D301
-    from petrecon.compendium.reproduce import reproduce as all_runs
+    from petrecon.compendium.book.reproduce import reproduce as all_runs
 
     all_runs(profile, only, workers)
 
@@ -218,8 +218,8 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
 @click.option("--profile", type=PROFILES, default="quick", show_default=True)
 def book(profile: str) -> None:
     """Build the book from the runs that exist; pages that were not run say which command makes them."""
-    from petrecon.compendium.book import build
-    from petrecon.compendium.ledger import broken, write_ledger
+    from petrecon.compendium.book.build import build
+    from petrecon.compendium.book.ledger import broken, write_ledger
 
     for line in broken(write_ledger(profile)):
         click.echo(f"not counted: {line}", err=True)
@@ -238,7 +238,7 @@ def compare(first: str, second: str, out: str | None) -> None:
     """  # noqa: D301
     from pathlib import Path
 
-    from petrecon.compendium.compare import compare_runs
+    from petrecon.compendium.book.compare import compare_runs
 
     click.echo(compare_runs(Path(first), Path(second), Path(out) if out else None))
 
@@ -265,7 +265,7 @@ def train(name: str | None) -> None:
 @main.command()
 def doctor() -> None:
     """Say what is here, what is missing, and how to get it. Exits 1 when something required is missing."""
-    from petrecon.compendium.doctor import examine
+    from petrecon.compendium.runs.doctor import examine
 
     found = examine()
     for check in found:

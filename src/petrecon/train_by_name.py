@@ -41,13 +41,13 @@ def train(name: str, *, progress: bool = True) -> Path:
 def _train(name: str, progress: bool) -> Path:
     kind = load_training(name)["kind"]
     if kind == "score":
-        from petrecon.ddip.pretrain import pretrain
+        from petrecon.ddip.pretrain import pretrain_score
 
-        return pretrain(name, progress=progress)
+        return pretrain_score(name, progress=progress)
     if kind == "petite":
         from petrecon.petite import sources
 
-        return sources.pretrain(name, progress=progress)
+        return sources.pretrain_source(name, progress=progress)
     raise CardError(f"the training card {name} is of an unknown kind {kind!r}.{did_you_mean(str(kind), KINDS)}")
 
 

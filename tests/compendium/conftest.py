@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import by_hand, other_runs, results, vocabulary
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.notebook import by_hand
+from petrecon.compendium.notebook import load as other_runs
+from petrecon.compendium.notebook import record as results
+from petrecon.compendium.runs import vocabulary
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -24,7 +27,7 @@ dose: float = 1.0  # fraction of the reference exam
 seed: int = 0
 
 # %% tags=["hide-input"]
-from petrecon.compendium.results import record, save_array
+from petrecon.compendium.notebook.record import record, save_array
 
 # %%
 print(object(), "@RUN@", "@SCANNER@ @DOSE@")
@@ -42,14 +45,14 @@ seed: int = 0
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from petrecon.compendium import say, show, table, trend
+from petrecon.compendium import show_text, show, table, trend
 
 fig, ax = plt.subplots()
 ax.plot([1, 2, 3], [4.0, 5.0, 6.0])
 ax.set(xlabel="iteration", ylabel="PSNR (dB)")
 alt = trend([1, 2, 3], [4, 5, 6], "iterations", "PSNR", "dB")
 show(fig, name="fig-line", caption="A *line*.", alt=alt, dimensionless=["iteration"])
-say("The line is in {numref}`fig-line`, the numbers in {numref}`tab-line`.")
+show_text("The line is in {numref}`fig-line`, the numbers in {numref}`tab-line`.")
 table(pd.DataFrame({"n": [1, 2], "PSNR (dB)": [4.0, 5.25]}), name="tab-line", caption="Numbers.")
 """
 
@@ -93,7 +96,7 @@ def _run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("PETRECON_HOME", str(home))
         patch.delenv("PETRECON_CACHE", raising=False)
         for notebook in ("01", "02"):
-            make(plan(notebook, {}), quiet=True)
+            make_run(plan(notebook, {}), quiet=True)
     return home
 
 

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 import petrecon
-from petrecon.compendium.pairs import pair
-from petrecon.compendium.sources import find, sources
+from petrecon.compendium.notebook.pairs import pair
+from petrecon.compendium.runs.notebook_source import find, sources
 
 PART_ONE = [source.name for source in sources() if source.number < "10"]
 OF_THE_OTHER_PARTS = ["14_petite_results", "23_ddip_results", "30_deq_idea"]

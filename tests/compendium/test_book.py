@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from petrecon.compendium.book import assemble, build
-from petrecon.compendium.check_html import check_html
+from petrecon.compendium.book.build import assemble, build
+from petrecon.compendium.book.check_html import check_html
 from petrecon.errors import CardError, MissingError
 
 

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from petrecon.compendium import by_hand, load_array, load_numbers, record, save_array, say, show, shown, table
-from petrecon.compendium.results import output, output_stem
-from petrecon.compendium.runs import plan
+from petrecon.compendium import load_array, load_numbers, record, save_array, show, show_text, table
+from petrecon.compendium.notebook import by_hand, shown
+from petrecon.compendium.notebook.record import output, output_stem
+from petrecon.compendium.runs.run import plan
 from petrecon.errors import CardError, InputError, MissingError
 
 
@@ -78,7 +79,7 @@ def test_run_labels_and_values_are_filled_by_the_library_itself(project, monkeyp
     _variable(monkeypatch, "dose", 0.25)
     _line("fig-a-@RUN@", "At dose @DOSE@ of the @SCANNER@.")
     table(pd.DataFrame({"n": [1]}), name="tab-a-@RUN@", caption="Numbers.")
-    say("See {doc}`01_toy`.")
+    show_text("See {doc}`01_toy`.")
     told = capsys.readouterr().out
     assert "**Figure.** At dose 0.25 of the scanner." in told
     assert "**Table.** Numbers." in told
@@ -93,7 +94,7 @@ def test_under_the_runner_nothing_is_filled_or_reworded(project, monkeypatch, tm
     with pytest.raises(InputError, match="lower-case"):
         _line("fig-a-@RUN@")
     _line("fig-a")
-    say("{doc}`01_toy` @DOSE@")
+    show_text("{doc}`01_toy` @DOSE@")
     (figure, words), (sentence, _) = kept
     assert list(words["metadata"]) == ["petrecon"]
     assert words["metadata"]["petrecon"]["caption"] == "A *line*, see {numref}`tab-a`."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.check_html import check_html
+from petrecon.compendium.book.check_html import check_html
 
 GOOD = """<html><head><link rel="stylesheet" href="a.css"></head><body id="top">
 <a href="b.html#there">b</a> <a href="#top">up</a> <a href="https://doi.org/10.1/x">doi</a> <a href="#">x</a>

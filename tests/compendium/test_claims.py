@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from petrecon.compendium.artefacts import artefacts
-from petrecon.compendium.claims import Claim, claims, decide, verdict
+from petrecon.compendium.book.artefacts import artefacts
+from petrecon.compendium.book.claims import Claim, claims, decide, verdict
 from petrecon.errors import CardError
 from petrecon.metrics import interval
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from petrecon.cli import main
-from petrecon.compendium import runner
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs import runner
+from petrecon.compendium.runs.run import plan
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_failing_notebook_exits_1_with_its_traceback(petrecon, project: Path):
 
 
 def test_a_full_disk_is_one_line(petrecon, made: Path, monkeypatch):
-    from petrecon.compendium import ledger
+    from petrecon.compendium.book import ledger
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "ledger.json")
@@ -167,7 +167,8 @@ def test_what_a_kernel_tells_is_one_line(petrecon, project: Path, line, code, to
 )
 def test_a_broken_file_is_named_with_its_cure(petrecon, booked: Path, monkeypatch, words, kind, content):
     """Where the file is read: one line, no traceback; where it is only listed, a line that says so."""
-    from petrecon.compendium import book, reproduce
+    from petrecon.compendium.book import build as book
+    from petrecon.compendium.book import reproduce
 
     run = plan("01", {})
     claim = "{id: foundations/a, paper: foundations, statement: s, rule: {kind: less, than: 1}, units: heads, "

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from petrecon.compendium.compare import compare_runs, paired_difference
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.book.compare import compare_runs, paired_difference
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import InputError
 
 
@@ -36,7 +36,7 @@ def test_samples_of_what_nobody_declared_have_no_interval():
 
 def test_two_doses(made: Path):
     first, second = plan("01", {}), plan("01", {"dose": 0.5})
-    make(second, quiet=True)
+    make_run(second, quiet=True)
     told = compare_runs(first.path("notebook"), second.path("notebook"))
     assert "dose: 1.0, 0.5" in told
     assert "scanner" not in told

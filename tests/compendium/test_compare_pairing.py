@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from petrecon.compendium.compare import compare_runs
-from petrecon.compendium.runs import plan
+from petrecon.compendium.book.compare import compare_runs
+from petrecon.compendium.runs.run import plan
 
 DRAW = np.random.default_rng(5)
 SHARED = DRAW.normal(20, 5, 40)

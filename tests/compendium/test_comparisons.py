@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.claims import claims
-from petrecon.compendium.comparisons import (
+from petrecon.compendium.book.claims import claims
+from petrecon.compendium.book.comparisons import (
     excuses,
     is_comparison,
     recorded_in_runs,

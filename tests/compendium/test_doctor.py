@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import doctor, kernels
+from petrecon.compendium.runs import doctor, kernels
 from petrecon.errors import KernelError
 
 

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from petrecon.compendium import figures
-from petrecon.compendium.figures import image, show, style
+from petrecon.compendium.notebook import figures
+from petrecon.compendium.notebook.figures import image, show, style
 from petrecon.errors import InputError
 
 ALT = "PSNR rises from 18.2 dB at 1 to 24.1 dB at 20 iterations"
@@ -20,7 +20,7 @@ ALT = "PSNR rises from 18.2 dB at 1 to 24.1 dB at 20 iterations"
 @pytest.fixture
 def shown(monkeypatch):
     kept = []
-    monkeypatch.setattr(figures, "put", lambda data, metadata: kept.append((data, metadata)))
+    monkeypatch.setattr(figures, "show_data", lambda data, metadata: kept.append((data, metadata)))
     yield kept
     plt.close("all")
 

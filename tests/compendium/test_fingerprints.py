@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.fingerprints import inputs_of
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs.fingerprints import inputs_of
+from petrecon.compendium.runs.run import plan
 from petrecon.errors import CardError
 from petrecon.provenance import imports
 from petrecon.provenance.code import code_hash
@@ -111,7 +111,7 @@ def test_inputs_are_named(project: Path):
     assert {
         "source",
         "profile sizes",
-        "module petrecon.compendium.results",
+        "module petrecon.compendium.notebook.record",
         "data data/scanners/hrrt.yaml",
     } <= set(found)
     assert {"data data/paper/a.csv", "data data/scanners/gemini.yaml"} <= set(found)
@@ -139,7 +139,9 @@ def test_sizes_of_another_notebook_are_inputs_of_the_one_that_reads_them(project
 
 def test_a_notebook_depends_on_neither_the_runner_nor_the_book(project):
     found = inputs_of(plan("01", {}))
-    assert not {f"module petrecon.compendium.{name}" for name in ("runner", "book", "receipts")} & set(found)
+    assert not {f"module petrecon.compendium.{name}" for name in ("runs.runner", "book.build", "runs.receipts")} & set(
+        found
+    )
 
 
 def test_a_profile_that_is_not_there_is_named(project: Path):

@@ -10,19 +10,20 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from petrecon.compendium import kernels, reproduce
-from petrecon.compendium.execute import threads
-from petrecon.compendium.kernels import own_kernel, try_to_start
-from petrecon.compendium.matrix import matrix
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan, runs_dir
+from petrecon.compendium.book import reproduce
+from petrecon.compendium.runs import kernels
+from petrecon.compendium.runs.execute import threads
+from petrecon.compendium.runs.kernels import own_kernel, try_to_start
+from petrecon.compendium.runs.plan import matrix
+from petrecon.compendium.runs.run import plan, runs_dir
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import KernelError, MissingError, ParameterError, RunFailed
 from petrecon.paths import cache_dir, working_dir
 
 TELLS = """# %%
 import json, os, sys
 from pathlib import Path
-from petrecon.compendium.results import record
+from petrecon.compendium.notebook.record import record
 
 connection = json.loads(Path(sys.argv[sys.argv.index("-f") + 1]).read_text())
 print(connection["transport"], oct(Path(connection["ip"]).parent.stat().st_mode & 0o777))
@@ -37,7 +38,7 @@ def _notebook(project: Path, name: str, code: str) -> None:
 def test_a_kernel_talks_over_sockets_that_only_its_user_may_enter(project: Path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     _notebook(project, "03_tells", TELLS)
-    make(plan("03", {}), quiet=True)
+    make_run(plan("03", {}), quiet=True)
     told = nbformat.read(plan("03", {}).path("notebook"), as_version=4).cells[0].outputs[0].text
     assert told == f"ipc 0o700\n{threads()['OMP_NUM_THREADS']} True\n"
 
@@ -67,7 +68,7 @@ def test_no_kernel_at_all_is_one_line_that_says_why(project: Path, monkeypatch, 
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(KernelError) as caught:
-        make(plan("01", {}), quiet=True)
+        make_run(plan("01", {}), quiet=True)
     assert str(caught.value) == "no kernel can start on this machine (OSError: no room here): say `petrecon doctor`"
     assert capfd.readouterr() == ("", "")
     assert not list(runs_dir("quick").glob("01*"))
@@ -115,7 +116,7 @@ def test_a_notebook_that_ends_itself_or_never_is_one_line(project: Path, monkeyp
     monkeypatch.setenv("PETRECON_TIMEOUT", hours)
     _notebook(project, "03_ends", f"# %%\n{code}\n\n# %%\nx = 1\n")
     with pytest.raises(RunFailed) as caught:
-        make(plan("03", {}), quiet=True)
+        make_run(plan("03", {}), quiet=True)
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
     assert not list(runs_dir("quick").glob("03*"))
@@ -125,7 +126,7 @@ def test_a_notebook_that_ends_itself_or_never_is_one_line(project: Path, monkeyp
 def test_a_time_limit_that_is_none_is_refused(project: Path, monkeypatch, hours):
     monkeypatch.setenv("PETRECON_TIMEOUT", hours)
     with pytest.raises(ParameterError, match="PETRECON_TIMEOUT is a number of hours, such as 12"):
-        make(plan("01", {}), quiet=True)
+        make_run(plan("01", {}), quiet=True)
 
 
 def test_a_cache_that_is_a_file_is_named(project: Path, monkeypatch, tmp_path):
@@ -141,7 +142,7 @@ def test_a_run_does_not_need_the_cache(project: Path):
     code = "# %%\nimport os, shutil\nshutil.rmtree(os.environ['PETRECON_HOME'] + '/.cache', ignore_errors=True)\n"
     _notebook(project, "03_deletes", code)
     (project / ".cache").mkdir()
-    assert make(plan("03", {}), quiet=True)[0] is True
+    assert make_run(plan("03", {}), quiet=True)[0] is True
     assert not (project / ".cache").exists()
     assert working_dir().is_relative_to(project / "book" / "runs")
 

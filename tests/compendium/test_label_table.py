@@ -8,17 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from petrecon.cli import main
-from petrecon.compendium import runner
-from petrecon.compendium.receipts import status
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs import runner
+from petrecon.compendium.runs.receipts import status
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import InputError, ParameterError
 
 HEAD = """# %% tags=["parameters"]
 anatomy: str = "mni152"
 
 # %%
-from petrecon.compendium.results import record
+from petrecon.compendium.notebook.record import record
 from petrecon.phantoms import load_anatomy
 
 head = load_anatomy(anatomy)
@@ -75,12 +75,12 @@ def test_a_notebook_without_an_anatomy_takes_no_table(mine):
 def test_a_map_that_needs_a_table_is_refused_before_a_kernel_starts(mine, monkeypatch):
     monkeypatch.setattr(runner, "execute", lambda *args: pytest.fail("a kernel was started"))
     with pytest.raises(InputError, match="--label-table my.csv"):
-        make(plan("03", {"anatomy": mine["anatomy"]}), quiet=True)
+        make_run(plan("03", {"anatomy": mine["anatomy"]}), quiet=True)
 
 
 def test_the_notebook_reads_the_map_by_the_table_and_the_receipt_holds_both(mine, project, capsys):
     run = plan("03", mine)
-    _, receipt = make(run)
+    _, receipt = make_run(run)
     numbers = json.loads(run.path("numbers").read_text(encoding="utf-8"))
     assert numbers["names"]["value"] == "air, head, left-putamen"
     assert {"file mine.csv", "file mine.nii.gz"} <= set(receipt["inputs"])

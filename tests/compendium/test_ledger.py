@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.generated import ledger_page
-from petrecon.compendium.ledger import counts, ledger, write_ledger
+from petrecon.compendium.book.generated import ledger_page
+from petrecon.compendium.book.ledger import counts, ledger, write_ledger
 from petrecon.errors import CardError
 
 CLAIM = """

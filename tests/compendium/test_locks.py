@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.receipts import status
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs.receipts import status
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import BusyError
 
 WAITS = """# %%
 import os
-from petrecon.compendium.results import record
+from petrecon.compendium.notebook.record import record
 open(os.environ["TOY_PIPE"], "w").close()
 open(os.environ["TOY_PIPE"]).read()
 record("a", 1)
@@ -36,7 +36,7 @@ def test_a_cache_deleted_during_a_run_loses_nothing(project: Path, tmp_path: Pat
         pipe.read_text()
         shutil.rmtree(project / ".cache")
         with pytest.raises(BusyError):
-            make(plan("03", {}), quiet=True)
+            make_run(plan("03", {}), quiet=True)
         pipe.write_text("go on")
         _, told = child.communicate()
     finally:

@@ -6,7 +6,7 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.mdit_to_docutils.base import DocutilsRenderer
 from myst_parser.parsers.mdit import create_md_parser
 
-from petrecon.compendium.markdown import escape
+from petrecon.compendium.book.markdown import escape
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.matrix import matrix
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs.plan import matrix
+from petrecon.compendium.runs.run import plan
 from petrecon.errors import CardError
 
 

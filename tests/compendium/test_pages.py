@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from petrecon.compendium.pages import _split, _with_values, page, stale
-from petrecon.compendium.receipts import Status, read_receipt
-from petrecon.compendium.runs import plan
+from petrecon.compendium.book.pages import _split, _with_values, page, stale
+from petrecon.compendium.runs.receipts import Status, read_receipt
+from petrecon.compendium.runs.run import plan
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_card_below_the_title_receipt_at_the_end_and_one_parameters_cell(shown):
     assert "petrecon run 02_pictures --profile quick" in sources[1]
     assert "`source .venv/bin/activate` first, or `make run NOTEBOOK=02 …`" in sources[1]
     assert "Receipt of this page" in sources[-1]
-    assert "module petrecon.compendium.figures" in sources[-1].replace("\\", "")
+    assert "module petrecon.compendium.notebook.figures" in sources[-1].replace("\\", "")
     tags = [t for c in shown.cells for t in c.metadata.get("tags", [])]
     assert tags.count("parameters") == 1
     assert "injected-parameters" not in tags

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import pairs
-from petrecon.compendium.pairs import pair, sync_pairs
-from petrecon.compendium.sources import Source, sources
+from petrecon.compendium.notebook import pairs
+from petrecon.compendium.notebook.pairs import pair, sync_pairs
+from petrecon.compendium.runs.notebook_source import NotebookSource, sources
 from petrecon.errors import InputError
 
 SOLVED = """# %% [markdown]
@@ -25,7 +25,7 @@ profile: str = "quick"
 
 # %%
 from petrecon.compendium import load_array, show
-say(f"See {{doc}}`01_toy`."), show(fig, name="fig-a-@RUN@")
+show_text(f"See {{doc}}`01_toy`."), show(fig, name="fig-a-@RUN@")
 
 # %% [markdown]
 # ```{exercise} Why?
@@ -85,7 +85,7 @@ def test_check_finds_drift_and_orphans_and_writes_nothing(project: Path):
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
-def test_no_shipped_pair_holds_a_word_of_the_book_s_language(source: Source):
+def test_no_shipped_pair_holds_a_word_of_the_book_s_language(source: NotebookSource):
     """No role, directive or run label anywhere, no value of one run in the prose, and code that still parses."""
     for cell in pair(source).cells:
         assert not re.search(r"\{[a-z][\w:-]*\}\}?`|`{3,}\{|:::|@RUN@", cell.source), cell.source
@@ -99,17 +99,17 @@ def test_a_pair_says_nothing_that_other_parameters_make_false(project: Path):
     """The title names the parameter, not its default; a page that draws other runs' arrays has their profile."""
     path = project / "notebooks" / "02_solved.py"
     path.write_text(SOLVED, encoding="utf-8")
-    cells = [cell.source for cell in pair(Source(path)).cells]
+    cells = [cell.source for cell in pair(NotebookSource(path)).cells]
     assert cells[1] == "# Solved: `scanner`"
     assert cells[2].splitlines()[1].startswith('profile: str = "laptop"')
-    assert 'say(f"See [A toy notebook](01_toy.ipynb).")' in cells[3]
+    assert 'show_text(f"See [A toy notebook](01_toy.ipynb).")' in cells[3]
     assert 'name="fig-a"' in cells[3]
 
 
 def test_a_solution_is_folded_and_what_follows_it_is_not(project: Path):
     path = project / "notebooks" / "02_solved.py"
     path.write_text(SOLVED, encoding="utf-8")
-    cells = pair(Source(path)).cells
+    cells = pair(NotebookSource(path)).cells
     words = next(cell.source for cell in cells if cell.source.startswith("### Solution"))
     assert "<summary>In words</summary>\n\nBecause.\n\n</details>" in words
     folded = {cell.source: cell.metadata.get("jupyter", {}) for cell in cells}
@@ -122,10 +122,10 @@ def test_a_source_that_cites_what_the_bibliography_does_not_have_is_refused(proj
     (project / "book" / "references.bib").write_text("@misc{known, author={A. B.}, title={T}, year={2001}}\n")
     path = project / "notebooks" / "02_cites.py"
     path.write_text("# %% [markdown]\n# # T\n#\n# As {cite:p}`known` says.\n", encoding="utf-8")
-    assert "(B. 2001)" in pair(Source(path)).cells[1].source
+    assert "(B. 2001)" in pair(NotebookSource(path)).cells[1].source
     path.write_text("# %% [markdown]\n# # T\n#\n# As {cite:p}`knwon` says.\n", encoding="utf-8")
     with pytest.raises(InputError, match="Did you mean 'known'"):
-        pair(Source(path))
+        pair(NotebookSource(path))
 
 
 @pytest.fixture

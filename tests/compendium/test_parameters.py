@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.parameters import declared, resolve
-from petrecon.compendium.sources import find
+from petrecon.compendium.runs.notebook_source import find
+from petrecon.compendium.runs.parameters import declared, resolve
 from petrecon.errors import CardError, ParameterError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.citations import reference
-from petrecon.compendium.plain import generic, plain
+from petrecon.compendium.notebook.citations import reference
+from petrecon.compendium.notebook.plain_text import generic, plain
 
 BIB = """
 @article{two, author = {Lange, K. and B{\\'e}que, D.}, title = {{EM}}, journal = {J}, volume = {8}, year = {1984}}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.receipts import status, verify
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs.receipts import status, verify
+from petrecon.compendium.runs.run import plan
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -31,21 +31,21 @@ def test_a_run_just_made_is_fresh_and_complete(made: Path):
 
 
 def test_a_change_of_code_names_the_module(made: Path, package: Path):
-    _edit(package / "compendium" / "results.py", "def write_json", "CHANGED = 1\n\n\ndef write_json")
-    assert str(status(plan("01", {}))) == "stale: because module petrecon.compendium.results changed"
+    _edit(package / "compendium" / "notebook" / "record.py", "def save_array", "CHANGED = 1\n\n\ndef save_array")
+    assert str(status(plan("01", {}))) == "stale: because module petrecon.compendium.notebook.record changed"
 
 
 def test_a_change_of_a_docstring_or_comment_changes_nothing(made: Path, package: Path):
-    _edit(package / "compendium" / "results.py", "Keep a number", "Hold a number")
+    _edit(package / "compendium" / "notebook" / "record.py", "Keep a number", "Hold a number")
     _edit(package / "errors.py", "class CardError", "# a comment\nclass CardError")
     assert str(status(plan("01", {}))) == "fresh"
 
 
 def test_a_change_of_what_is_not_imported_changes_nothing(made: Path, package: Path):
-    _edit(package / "compendium" / "figures.py", "MIN_ALT = 30", "MIN_ALT = 20")
+    _edit(package / "compendium" / "notebook" / "figures.py", "MIN_ALT = 30", "MIN_ALT = 20")
     states = {stem: str(state) for _, stem, state in verify("quick")}
     assert states["01_toy__biograph-mmr__dose1"] == "fresh"
-    assert states["02_pictures"] == "stale: because module petrecon.compendium.figures changed"
+    assert states["02_pictures"] == "stale: because module petrecon.compendium.notebook.figures changed"
 
 
 def test_a_change_of_source_card_or_sizes_is_named(made: Path):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.compare import _labels
-from petrecon.compendium.reading import as_interval
+from petrecon.compendium.book.compare import _labels
+from petrecon.compendium.runs.reading import as_interval
 from petrecon.metrics import interval
 
 ROOT = Path(__file__).parents[2]

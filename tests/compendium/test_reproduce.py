@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium import book
-from petrecon.compendium.matrix import matrix
-from petrecon.compendium.reproduce import make_all, reproduce
+from petrecon.compendium.book import build as book
+from petrecon.compendium.book.reproduce import make_all, reproduce
+from petrecon.compendium.runs.plan import matrix
 from petrecon.errors import RunFailed
 
 READS = """# %% [markdown]

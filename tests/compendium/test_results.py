@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from petrecon.compendium import load_array, load_numbers
-from petrecon.compendium.reading import as_interval
-from petrecon.compendium.results import finish, record, record_backend, save_array, uses
-from petrecon.compendium.runs import plan
+from petrecon.compendium.notebook.record import record, record_backend, save_array, track_input, write_kernel_facts
+from petrecon.compendium.runs.reading import as_interval
+from petrecon.compendium.runs.run import plan
 from petrecon.errors import InputError, MissingError
 from petrecon.metrics import Interval, interval
 from petrecon.provenance.files import data_hash
@@ -136,10 +136,10 @@ def test_finish_reports_backends_files_and_memory(stem, project):
     record_backend(Operator())
     record_backend("matrix", "torch 2", "cpu")
     record_backend("matrix", "torch 2", "cpu")
-    assert uses("data/parameters.yml") == project / "data" / "parameters.yml"
+    assert track_input("data/parameters.yml") == project / "data" / "parameters.yml"
     with pytest.raises(InputError, match="there is no file data/x"):
-        uses("data/x")
-    finish()
+        track_input("data/x")
+    write_kernel_facts()
     found = _read(stem, ".kernel.json")
     assert [p["backend"] for p in found["projectors"]] == ["joseph", "matrix"]
     assert found["inputs"]["data data/parameters.yml"] == data_hash(project / "data" / "parameters.yml")

@@ -14,10 +14,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from petrecon.compendium.locks import locked
-from petrecon.compendium.receipts import status
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan, runs_dir
+from petrecon.compendium.runs.locks import locked
+from petrecon.compendium.runs.receipts import status
+from petrecon.compendium.runs.run import plan, runs_dir
+from petrecon.compendium.runs.runner import make_run
 from petrecon.errors import BusyError, MissingError, RunFailed
 
 BLOCKS = """# %% [markdown]
@@ -30,7 +30,7 @@ seed: int = 0
 import os
 import threading
 
-from petrecon.compendium.results import record
+from petrecon.compendium.notebook.record import record
 
 record("seed", seed)
 if "TOY_PIPE" in os.environ:
@@ -57,8 +57,8 @@ def test_the_executed_notebook_has_parameters_results_and_no_times(made: Path):
 def test_nothing_changed_nothing_run_and_force_gives_the_same_bytes(made: Path):
     run = plan("02", {})
     before = _bytes(runs_dir("quick"))
-    assert make(run, quiet=True)[0] is False
-    assert make(run, quiet=True, force=True)[0] is True
+    assert make_run(run, quiet=True)[0] is False
+    assert make_run(run, quiet=True, force=True)[0] is True
     after = _bytes(runs_dir("quick"))
     same = [name for name in before if not name.endswith(".receipt.json")]
     assert [name for name in same if before[name] != after[name]] == []
@@ -71,7 +71,7 @@ def test_a_notebook_that_fails_leaves_earlier_results(made: Path, capsys):
     text = run.source.path.read_text(encoding="utf-8")
     run.source.path.write_text(text + "\n# %%\nraise ValueError('on purpose')\n", encoding="utf-8")
     with pytest.raises(RunFailed, match="02_pictures, code cell 4: ValueError: on purpose") as caught:
-        make(plan("02", {}))
+        make_run(plan("02", {}))
     assert "raise ValueError('on purpose')" in str(caught.value), "the traceback is shown"
     assert "\x1b" not in str(caught.value)
     assert "failed" in capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_a_notebook_that_fails_leaves_earlier_results(made: Path, capsys):
 @pytest.mark.parametrize("where", ["copyfile", "replace"])
 def test_a_full_or_read_only_disk_leaves_nothing_half_written(made: Path, monkeypatch, code, cure, where):
     """The disk fails as results are put in place: the page before is whole, no leftovers lie beside it."""
-    from petrecon.compendium import runner
+    from petrecon.compendium.runs import runner
 
     run = plan("01", {})
     before = _bytes(runs_dir("quick"))
@@ -94,7 +94,7 @@ def test_a_full_or_read_only_disk_leaves_nothing_half_written(made: Path, monkey
 
     monkeypatch.setattr(*((shutil, "copyfile") if where == "copyfile" else (os, "replace")), fails)
     with pytest.raises(MissingError) as caught:
-        make(run, force=True)
+        make_run(run, force=True)
     monkeypatch.undo()
     assert cure in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -103,7 +103,7 @@ def test_a_full_or_read_only_disk_leaves_nothing_half_written(made: Path, monkey
 
 @pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only")])
 def test_a_disk_that_takes_nothing_is_noticed_first(made: Path, monkeypatch, code, cure):
-    from petrecon.compendium import runner
+    from petrecon.compendium.runs import runner
 
     def fails(self, content):
         raise OSError(code, os.strerror(code))
@@ -111,7 +111,7 @@ def test_a_disk_that_takes_nothing_is_noticed_first(made: Path, monkeypatch, cod
     monkeypatch.setattr(runner, "execute", lambda *args: pytest.fail("a kernel was started"))
     monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(MissingError, match=f"cannot write {runs_dir('quick')}: {cure}"):
-        make(plan("01", {}), force=True)
+        make_run(plan("01", {}), force=True)
 
 
 def _copy_outputs(run, folder: Path) -> dict:
@@ -126,7 +126,7 @@ def test_outputs_that_a_run_no_longer_makes_go(made: Path):
     text = run.source.path.read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("save_array")]
     run.source.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    make(plan("01", {}), quiet=True)
+    make_run(plan("01", {}), quiet=True)
     assert not run.path("arrays").exists()
     assert status(plan("01", {})).state == "fresh"
 
@@ -148,7 +148,7 @@ def test_a_locked_page_is_refused_and_free_again_after(project: Path):
 def waiting(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Start `petrecon run 03` in a process; yield it with its kernel's id when it is in the middle."""
     (project / "notebooks" / "03_waits.py").write_text(BLOCKS, encoding="utf-8")
-    make(plan("03", {"seed": 1}), quiet=True)
+    make_run(plan("03", {"seed": 1}), quiet=True)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "petrecon.cli", "run", "03"]
@@ -192,7 +192,7 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     run = plan("03", {})
     before = _bytes(runs_dir("quick"))
     with pytest.raises(BusyError, match=rf"03_waits \(quick\) is being written by process {child.pid}"):
-        make(run, quiet=True)
+        make_run(run, quiet=True)
     child.kill()
     child.wait()
     assert _ends(kernel)
@@ -200,7 +200,7 @@ def test_killed_runs_leave_no_trace_and_are_made_again(waiting, project: Path):
     folders = [p.resolve() for p in (project / "book" / "runs" / ".running" / "work").glob("*/quick/kernel")]
     assert len(folders) == 1
     assert [p.name for p in (project / "book" / "runs" / ".running" / "work").iterdir()] == ["quick__03_waits"]
-    assert make(run, quiet=True)[0] is True
+    assert make_run(run, quiet=True)[0] is True
     assert not folders[0].exists(), "wherever the killed kernel's sockets were"
     assert list((project / "book" / "runs" / ".running" / "work").iterdir()) == []
     assert status(run).state == "fresh"
@@ -256,7 +256,7 @@ def test_files_of_data_that_a_notebook_opens_are_inputs(project: Path):
     text = "# %%\nfrom pathlib import Path\nimport os\nhome = os.environ['PETRECON_HOME']\n"
     text += "_ = Path(home, 'data', 'scanners', 'gem' + 'ini.yaml').read_text()\n"
     (project / "notebooks" / "03_reads.py").write_text(text, encoding="utf-8")
-    make(plan("03", {}), quiet=True)
+    make_run(plan("03", {}), quiet=True)
     card.write_text("# a comment\n" + card.read_text(encoding="utf-8"), encoding="utf-8")
     assert str(status(plan("03", {}))) == "fresh"
     card.write_text("title: other\n", encoding="utf-8")

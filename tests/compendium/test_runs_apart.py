@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.ledger import ledger
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.book.ledger import ledger
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 
 CLAIM = """
 - id: foundations/{profile}
@@ -40,7 +40,7 @@ def test_doses_that_are_close_are_not_taken_for_one(project: Path, doses):
 def test_a_run_of_a_larger_profile_than_the_claim_asks_for_is_no_mere_indication(made: Path):
     claims = "".join(CLAIM.format(profile=profile) for profile in ("quick", "laptop", "paper"))
     (made / "data" / "claims.yml").write_text(claims, encoding="utf-8")
-    make(plan("01", {"profile": "laptop"}), quiet=True)
+    make_run(plan("01", {"profile": "laptop"}), quiet=True)
     rows = ledger("laptop")["claims"]
     assert [row["yours"].get("indicative", False) for row in rows] == [False, False, True]
     assert [row["yours"].get("indicative", False) for row in ledger("quick")["claims"]] == [False, True, True]

@@ -15,13 +15,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from petrecon.compendium import runner
-from petrecon.compendium.receipts import read_receipt, status, verify
-from petrecon.compendium.results import write_json
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import Run, plan
+from petrecon.compendium.runs import runner
+from petrecon.compendium.runs.receipts import read_receipt, status, verify
+from petrecon.compendium.runs.run import Run, plan
+from petrecon.compendium.runs.runner import make_run
 from petrecon.paths import data_dir
 from petrecon.provenance import versions, wheels
+from petrecon.provenance.atomic import write_json
 from petrecon.provenance.files import data_hash, file_hash
 
 
@@ -39,7 +39,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch):
             return nbformat.v4.new_notebook()
 
         monkeypatch.setattr(runner, "execute", execute)
-        make(run, force=True, quiet=True)
+        make_run(run, force=True, quiet=True)
         return run
 
     return run
@@ -64,14 +64,14 @@ def _touch(path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "named"),
     [
-        ("module", "module petrecon.compendium.results was edited during the run"),
+        ("module", "module petrecon.compendium.notebook.record was edited during the run"),
         ("card", "data data/scanners/biograph-mmr.yaml was edited during the run"),
         ("source", "source was edited during the run"),
     ],
 )
 def test_an_edit_during_the_run_leaves_the_page_stale(project: Path, package: Path, pretend, what, named):
     place = {
-        "module": package / "compendium" / "results.py",
+        "module": package / "compendium" / "notebook" / "record.py",
         "card": project / "data" / "scanners" / "biograph-mmr.yaml",
         "source": project / "notebooks" / "01_toy.py",
     }[what]
@@ -154,12 +154,12 @@ def test_a_new_card_makes_stale_what_lists_the_cards_and_stops_nothing(made: Pat
     (made / "notebooks" / "04_summary.py").write_text(PLANNED, encoding="utf-8")
     (made / "data" / "runs.yml").write_text("- notebook: 01_toy\n  scanners: [biograph-mmr]\n", encoding="utf-8")
     for notebook in ("03", "04"):
-        make(plan(notebook, {}), quiet=True)
+        make_run(plan(notebook, {}), quiet=True)
     shutil.copy(made / "data" / "scanners" / "hrrt.yaml", made / "data" / "scanners" / "mine.yaml")
     assert str(status(plan("03", {}))) == "stale: because listing data/scanners changed"
     assert str(status(plan("01", {}))) == "fresh"
     assert str(status(plan("04", {}))) == "fresh"
-    assert make(plan("04", {}), quiet=True, force=True)[0] is True
+    assert make_run(plan("04", {}), quiet=True, force=True)[0] is True
     _append(made / "data" / "runs.yml", "- notebook: 02_pictures\n")
     assert str(status(plan("04", {}))) == "fresh"
     _append(made / "data" / "runs.yml", "- notebook: 01_toy\n  scanners: [mine]\n")
@@ -233,8 +233,8 @@ def test_a_receipt_of_the_older_form_is_readable_and_stale(made: Path):
 
 
 def test_what_runs_a_notebook_is_an_input_of_every_run(made: Path, package: Path):
-    _append(package / "compendium" / "execute.py", "CHANGED = 1\n")
-    assert str(status(plan("01", {}))) == "stale: because module petrecon.compendium.execute changed"
+    _append(package / "compendium" / "runs" / "execute.py", "CHANGED = 1\n")
+    assert str(status(plan("01", {}))) == "stale: because module petrecon.compendium.runs.execute changed"
 
 
 def test_a_receipt_tells_threads_and_what_came_from_the_cache(made: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from petrecon.compendium.sources import find
+from petrecon.compendium.runs.notebook_source import find
 from petrecon.errors import InputError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petrecon.compendium.vocabulary import Interval, vocabulary
+from petrecon.compendium.runs.vocabulary import Bounds, vocabulary
 from petrecon.errors import CardError, ParameterError
 
 
@@ -15,7 +15,7 @@ from petrecon.errors import CardError, ParameterError
     [("(0, 4]", (1e-9, 4.0), (0.0, 4.1)), ("[0, inf)", (0, 1e30), (-1e-9,)), ("[1, 2)", (1.0,), (2.0,))],
 )
 def test_interval_ends_are_open_or_closed_as_written(text, inside, outside):
-    interval = Interval.parse(text)
+    interval = Bounds.parse(text)
     assert all(x in interval for x in inside)
     assert not any(x in interval for x in outside)
 

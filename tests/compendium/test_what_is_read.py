@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from petrecon.compendium.receipts import read_receipt, status
-from petrecon.compendium.runner import make
-from petrecon.compendium.runs import plan
+from petrecon.compendium.runs.receipts import read_receipt, status
+from petrecon.compendium.runs.run import plan
+from petrecon.compendium.runs.runner import make_run
 
 READS = """# %%
 import importlib
@@ -45,7 +45,7 @@ subprocess.run("cat da" + "ta/x/shell.txt", shell=True, check=True, capture_outp
 open(folder + "/../../mine/beside.txt", "rb").read()
 sys.path.insert(0, "mine")
 importlib.import_module("hel" + "per")
-importlib.import_module("petrecon.compendium.words")
+importlib.import_module("petrecon.compendium.notebook.alt_text")
 open(folder + "/written.txt", "w").close()
 os.listdir(folder)
 
@@ -78,7 +78,7 @@ def _read_once(_run_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PETRECON_HOME", str(home))
         patch.delenv("PETRECON_CACHE", raising=False)
-        make(plan("03", {}), quiet=True)
+        make_run(plan("03", {}), quiet=True)
     return home
 
 
@@ -126,7 +126,7 @@ def test_nothing_else_is_an_input_but_the_folder_that_was_listed(read: Path):
     inputs = read_receipt(run.path("receipt"))["inputs"]
     noted = {name for name in inputs if not name.startswith(("module ", "source"))}
     assert noted == {*NAMES, "listing data/x", "profile sizes of 05_other in quick"}
-    assert "module petrecon.compendium.words" in inputs, "a module imported by its name as text"
+    assert "module petrecon.compendium.notebook.alt_text" in inputs, "a module imported by its name as text"
     assert "data data/x/written.txt" not in inputs
     sizes = read / "data" / "profiles.yml"
     sizes.write_text("# more\n05_other: {quick: {n: 2}}\n", encoding="utf-8")
@@ -154,7 +154,7 @@ def test_startup_files_and_options_of_the_user_do_not_reach_the_kernel(project: 
     text = "# %%\nimport builtins\nassert not hasattr(builtins, 'CHEATS')\n\n# %%\ntry:\n    assert False\n"
     text += "except AssertionError:\n    print('asserts')\n"
     (project / "notebooks" / "03_starts.py").write_text(text, encoding="utf-8")
-    make(plan("03", {}), quiet=True)
+    make_run(plan("03", {}), quiet=True)
     cells = nbformat.read(plan("03", {}).path("notebook"), as_version=4).cells
     assert [output.text for output in cells[-1].outputs] == ["asserts\n"]
 
@@ -163,7 +163,7 @@ def test_a_module_put_before_all_others_is_an_input(project: Path, tmp_path: Pat
     """`sitecustomize` on PYTHONPATH runs before everything and could replace any function."""
     (tmp_path / "sitecustomize.py").write_text("A = 1\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    make(plan("01", {}), quiet=True)
+    make_run(plan("01", {}), quiet=True)
     name = f"file {tmp_path / 'sitecustomize.py'}"
     assert name in read_receipt(plan("01", {}).path("receipt"))["inputs"]
     (tmp_path / "sitecustomize.py").write_text("A = 2\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from petrecon.compendium.words import ranking, trend
+from petrecon.compendium.notebook.alt_text import ranking, trend
 from petrecon.errors import InputError
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.models import NoiseSchedule, ScoreNetwork, ScoreSpec
-from petrecon.projectors import AcquisitionModel, GaussianResolution, attenuation_factors, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, GaussianResolution, attenuation_factors, load_scanner, make_projector
 
 PIXELS = 24
 
@@ -22,7 +22,7 @@ def build_model(dtype=torch.float32, counts=2e5, background=0.4):
     geometry = scanner.geometry(
         "quick", dims=2, image_shape=(PIXELS, PIXELS), voxel_size=(8.0, 8.0), crystals_per_module=2, radial_bins=25
     )
-    project = projector(geometry, backend="matrix", dtype=dtype)
+    project = make_projector(geometry, backend="matrix", dtype=dtype)
     truth = phantom().to(dtype)
     blur = GaussianResolution(geometry.image_shape, geometry.voxel_size, 9.0)
     attenuation = attenuation_factors(project, 0.0096 * (truth > 0))

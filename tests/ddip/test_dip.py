@@ -6,7 +6,7 @@ import torch
 from petrecon.ddip import dip
 from petrecon.ddip.measurement import Measurement
 from petrecon.errors import InputError, PetreconError
-from petrecon.projectors import AcquisitionModel, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
 from petrecon.reconstruct import poisson_nll
 
 FEATURES = (8, 8, 8, 8, 8, 8)
@@ -18,7 +18,7 @@ def wide():
     geometry = load_scanner("biograph-truepoint").geometry(
         "quick", dims=2, image_shape=(32, 32), voxel_size=(8.0, 8.0), crystals_per_module=2, radial_bins=33
     )
-    project = projector(geometry, backend="matrix")
+    project = make_projector(geometry, backend="matrix")
     axis = torch.arange(32) - 15.5
     truth = 4.0 * ((axis[:, None] / 10) ** 2 + (axis[None] / 8) ** 2 < 1) + 5.0 * (
         ((axis[:, None] - 3) ** 2 + (axis[None] + 1) ** 2) < 8

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from petrecon import paths, train_by_name
-from petrecon.ddip.pretrain import load_prior, pretrain, score_loss
+from petrecon.ddip.pretrain import load_prior, pretrain_score, score_loss
 from petrecon.errors import CardError, InputError
 from petrecon.models import NoiseSchedule
 from petrecon.models.training_cards import load_training, training_names
@@ -62,13 +62,13 @@ def test_mr_is_dropped_for_the_stated_share():
 
 def test_an_interrupted_training_ends_with_the_same_weights(house):
     """Two iterations, a stop, and the rest give bit for bit what an uninterrupted training gives."""
-    pretrain("tiny", checkpoint_every=2, progress=False)
+    pretrain_score("tiny", checkpoint_every=2, progress=False)
     _, straight = load_weights(house / "weights" / "tiny.safetensors", "score")
     (house / "weights" / "tiny.safetensors").unlink()
-    pretrain("tiny", checkpoint_every=2, stop_after=2, progress=False)
+    pretrain_score("tiny", checkpoint_every=2, stop_after=2, progress=False)
     assert not (house / "weights" / "tiny.safetensors").exists()
     assert (house / "cache" / "training" / "tiny.pt").exists()
-    pretrain("tiny", checkpoint_every=2, progress=False)
+    pretrain_score("tiny", checkpoint_every=2, progress=False)
     _, resumed = load_weights(house / "weights" / "tiny.safetensors", "score")
     assert resumed.keys() == straight.keys()
     assert all(torch.equal(value, straight[key]) for key, value in resumed.items())
@@ -77,10 +77,10 @@ def test_an_interrupted_training_ends_with_the_same_weights(house):
 
 def test_a_checkpoint_of_other_code_is_refused(house, monkeypatch):
     """Weights must be of one code: the receipt names the modules that are there when the training ends."""
-    pretrain("tiny", checkpoint_every=2, stop_after=2, progress=False)
-    monkeypatch.setattr(sys.modules[pretrain.__module__], "code_digest", lambda name: "other")
+    pretrain_score("tiny", checkpoint_every=2, stop_after=2, progress=False)
+    monkeypatch.setattr(sys.modules[pretrain_score.__module__], "code_digest", lambda name: "other")
     with pytest.raises(InputError, match=r"is of another training \(code differ\): delete it"):
-        pretrain("tiny", progress=False)
+        pretrain_score("tiny", progress=False)
 
 
 def test_the_receipt_tells_the_card_and_the_losses(house):
@@ -118,7 +118,7 @@ def test_every_kind_of_card_has_its_training(house, monkeypatch):
         calls.append((name, progress))
         return house / "weights" / name
 
-    monkeypatch.setattr(sources, "pretrain", note)
+    monkeypatch.setattr(sources, "pretrain_source", note)
     (house / "training" / "pairs.yaml").write_text("name: pairs\nkind: petite\n")
     assert train_by_name.train("pairs", progress=False) == house / "weights" / "pairs"
     told = CliRunner().invoke(main, ["train", "pairs"], catch_exceptions=False)
@@ -135,8 +135,8 @@ def test_every_kind_of_card_has_its_training(house, monkeypatch):
 
 def test_a_users_own_weights_are_checked_before_a_kernel_starts(tmp_path):
     """A torn file, and weights of another kind, given in place of a shipped prior."""
-    from petrecon.compendium.runs import plan
-    from petrecon.compendium.user_files import check_files
+    from petrecon.compendium.runs.run import plan
+    from petrecon.compendium.runs.user_files import check_files
     from petrecon.models import save_weights
 
     torn, other = tmp_path / "torn.safetensors", tmp_path / "other.safetensors"

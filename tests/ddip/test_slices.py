@@ -75,7 +75,7 @@ def test_the_measured_scale_is_the_true_one_within_the_jitter_of_training():
     for tracer in ("fdg", "amyloid-negative"):
         exam = simulate_exam(subject, tracer, "biograph-mmr", dose=0.1, seed=0, profile="quick")
         found = measured_scale(exam.counts, exam.model)
-        assert found == pytest.approx(float(scale_of(exam.reference, subject.voxel_size)), rel=0.12)
+        assert found == pytest.approx(float(scale_of(exam.truth, subject.voxel_size)), rel=0.12)
 
 
 def test_the_scale_is_too_large_as_often_as_too_small(pool):

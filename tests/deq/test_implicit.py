@@ -32,7 +32,7 @@ def solved(problem, theta):
     """Two realisations, their minimisers and the gradient of the squared error."""
     two = problem.select([0, 1])
     x, _ = reconstruct(two, theta, tol=1e-12, memory=10)
-    return two, x, 2 * (x - two.reference)
+    return two, x, 2 * (x - two.truth)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def differences(solved, theta):
             moved = flat(theta).clone()
             moved[i] += sign * h
             y, _ = reconstruct(two, unflat(moved), x, tol=1e-11, memory=10)
-            values.append(float((y - two.reference).square().sum()))
+            values.append(float((y - two.truth).square().sum()))
         found.append((values[0] - values[1]) / (2 * h))
     return torch.tensor(found, dtype=torch.float64)
 
@@ -64,7 +64,7 @@ def test_gradient_equals_central_differences(solved, theta, differences, adjoint
 def test_solve_backpropagates_the_implicit_gradient(solved, theta, differences):
     two, _, _ = solved
     logs = flat(theta).clone().requires_grad_()
-    loss = (solve(two, unflat(logs), tol=1e-12, adjoint_tol=1e-10) - two.reference).square().sum()
+    loss = (solve(two, unflat(logs), tol=1e-12, adjoint_tol=1e-10) - two.truth).square().sum()
     loss.backward()
     error = (logs.grad - differences).abs() / differences.abs()
     assert (error <= 1e-4).all()
@@ -125,7 +125,7 @@ def test_unrolled_gradient_is_that_of_the_iterate(problem, theta):
     one = problem.select([0])
 
     def loss(x):
-        return (x - one.reference).square().sum()
+        return (x - one.truth).square().sum()
 
     gradient, _ = unrolled_gradient(one, theta, loss, 20)
     h = 1e-5

@@ -46,8 +46,8 @@ def test_broken_counts_are_refused(problem, value, message):
 
 
 def test_wrong_shapes_are_refused(problem):
-    with pytest.raises(InputError, match="reference has shape"):
-        dynamic_problem(problem.counts, problem.model, problem.reference[1:])
+    with pytest.raises(InputError, match="truth has shape"):
+        dynamic_problem(problem.counts, problem.model, problem.truth[1:])
     with pytest.raises(InputError, match="realisations, frames"):
         dynamic_problem(problem.counts[0, 0], problem.model)
 

@@ -55,7 +55,7 @@ def test_steps_start_from_the_images_and_adjoints_of_the_last(sets, two):
     row, before = two.history[-1], two.history[-2]
     theta = training_module.expand(torch.tensor(row["log"], dtype=torch.float64), 4, OPTIONS["epsilon"])
     x, forward = reconstruct(sets[0], theta, tol=OPTIONS["tol"])
-    _, _, backward = hypergradient(sets[0], theta, x, 2 * (x - sets[0].reference) / x[0].numel(), tol=1e-2)
+    _, _, backward = hypergradient(sets[0], theta, x, 2 * (x - sets[0].truth) / x[0].numel(), tol=1e-2)
     assert row["evaluations"] - before["evaluations"] < 0.5 * (forward.evaluations + backward.evaluations)
 
 
@@ -126,7 +126,7 @@ def test_flat_losses_stop_the_training(sets):
 
 def test_unusable_settings_are_refused(sets, problem):
     settings = TrainSettings(2)
-    with pytest.raises(InputError, match="no reference"):
+    with pytest.raises(InputError, match="no true image"):
         train(dynamic_problem(problem.counts, problem.model), settings)
     with pytest.raises(ParameterError, match="choose 2"):
         train(sets[0], replace(settings, n_hyperparameters=7))

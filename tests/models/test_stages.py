@@ -5,7 +5,7 @@ import pytest
 
 from petrecon.models import CVTGANSpec, UNETRSpec
 from petrecon.models.drawing import draw_architecture
-from petrecon.models.stages import blank, shown_grid, stages
+from petrecon.models.stages import build_on_meta, shown_grid, stages
 
 matplotlib.use("Agg")
 
@@ -37,7 +37,7 @@ def test_stages_of_the_published_cvt_gan_have_the_published_sizes():
 
 @pytest.mark.parametrize("spec", [UNETRSpec.small(), CVTGANSpec.small()])
 def test_the_parameters_of_the_stages_are_those_of_the_network(spec):
-    assert sum(s.parameters for s in stages(spec).values()) == sum(p.numel() for p in blank(spec).parameters())
+    assert sum(s.parameters for s in stages(spec).values()) == sum(p.numel() for p in build_on_meta(spec).parameters())
 
 
 def test_the_transformer_of_unetr_is_87_per_cent_of_it():
@@ -49,7 +49,7 @@ def test_the_transformer_of_unetr_is_87_per_cent_of_it():
 
 
 def test_a_blank_network_holds_no_numbers():
-    assert {p.device.type for p in blank(UNETRSpec.paper()).parameters()} == {"meta"}
+    assert {p.device.type for p in build_on_meta(UNETRSpec.paper()).parameters()} == {"meta"}
 
 
 def test_a_grid_is_printed_short_when_its_axes_agree():

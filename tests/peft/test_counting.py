@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.peft import Recipe, apply, count, mixes, paper_counts, single_methods
+from petrecon.peft import Recipe, apply_recipe, count, mixes, paper_counts, single_methods
 
 REPRODUCED = {
     ("unetr", "layernorm"): 38_400,
@@ -36,7 +36,7 @@ def built(architecture):
 @pytest.mark.parametrize(("architecture", "row"), REPRODUCED)
 def test_published_counts(architecture, row):
     recipe = {**single_methods(architecture), **mixes(architecture)}[row]
-    found = count(apply(built(architecture), recipe))
+    found = count(apply_recipe(built(architecture), recipe))
     assert found.trainable == REPRODUCED[architecture, row]
     assert found.total == {"unetr": 101_670_049, "cvt-gan": 28_715_681}[architecture]
     assert found.per_cent == pytest.approx(100 * found.trainable / found.total)
@@ -48,20 +48,20 @@ def test_published_counts_with_the_discriminator():
         generator_recipe = Recipe("layernorm", "layernorm") if recipe.encoder else recipe
         with torch.device("meta"):
             discriminator = build_discriminator(CVTGANSpec.paper())
-        judged = count(apply(discriminator, recipe)).trainable
-        assert count(apply(built("cvt-gan"), generator_recipe)).trainable + judged == both
+        judged = count(apply_recipe(discriminator, recipe)).trainable
+        assert count(apply_recipe(built("cvt-gan"), generator_recipe)).trainable + judged == both
 
 
 def test_full_and_no_fine_tuning_count_all_and_none():
     network = built("cvt-gan")
     assert count(network).trainable == count(network).total == 28_715_681
-    assert count(apply(network, Recipe())).trainable == 0
+    assert count(apply_recipe(network, Recipe())).trainable == 0
 
 
 def test_biases_that_cannot_learn_are_reported():
     """The never-called shortcuts have 512 + 256 + 128 biases, which the paper's BitFit count includes."""
-    assert count(apply(built("cvt-gan"), Recipe(bitfit=True))).unused == 896
-    assert count(apply(built("cvt-gan"), Recipe("lora", "lora"))).unused == 0
+    assert count(apply_recipe(built("cvt-gan"), Recipe(bitfit=True))).unused == 896
+    assert count(apply_recipe(built("cvt-gan"), Recipe("lora", "lora"))).unused == 0
 
 
 @pytest.mark.parametrize("architecture", ["unetr", "cvt-gan"])
@@ -74,4 +74,4 @@ def test_every_row_stands_beside_what_the_paper_prints(architecture):
 def test_every_mix_trains_less_than_one_per_cent():
     for architecture in ("unetr", "cvt-gan"):
         for recipe in mixes(architecture).values():
-            assert 0 < count(apply(built(architecture), recipe)).per_cent < 1
+            assert 0 < count(apply_recipe(built(architecture), recipe)).per_cent < 1

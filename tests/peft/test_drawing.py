@@ -6,8 +6,8 @@ import matplotlib
 import pytest
 
 from petrecon.models import CVTGANSpec, UNETRSpec
-from petrecon.models.stages import blank
-from petrecon.peft import Recipe, apply, count, petite, single_methods
+from petrecon.models.stages import build_on_meta
+from petrecon.peft import Recipe, apply_recipe, count, petite_recipe, single_methods
 from petrecon.peft.block_drawing import draw_block, shapes
 from petrecon.peft.drawing import draw_blocks, draw_network, insertions
 
@@ -35,16 +35,16 @@ def drawn(spec, recipe):
 def test_insertions_add_up_to_the_trained_parameters(architecture, method):
     spec, recipe = SPECS[architecture], single_methods(architecture)[method]
     found = insertions(spec, recipe)
-    assert sum(found.values()) == count(apply(blank(spec), recipe)).trainable > 0
+    assert sum(found.values()) == count(apply_recipe(build_on_meta(spec), recipe)).trainable > 0
     assert ("biases" in found) == recipe.bitfit
 
 
 def test_insertions_of_the_published_recipes_lie_where_the_paper_puts_them():
     """Prompts 8·8³ and 32·4³ in the encoder of CVT-GAN, LoRA in its decoder; SSF 2·64 in UNETR's decoder2."""
-    cvt = insertions(CVTGANSpec.paper(), petite("cvt-gan"))
+    cvt = insertions(CVTGANSpec.paper(), petite_recipe("cvt-gan"))
     assert {k: cvt[k] for k in ("encoder2", "encoder3")} == {"encoder2": 8 * 8**3, "encoder3": 32 * 4**3}
     assert set(cvt) == {"encoder2", "encoder3", "decoder1_up", "decoder2_up", "biases"}
-    assert insertions(UNETRSpec.paper(), petite("unetr")) == {"vit": 147_456, "decoder2": 128, "biases": 75_265}
+    assert insertions(UNETRSpec.paper(), petite_recipe("unetr")) == {"vit": 147_456, "decoder2": 128, "biases": 75_265}
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_words_of_a_block_do_not_lie_on_each_other():
 
 
 def test_a_network_is_labelled_with_method_and_numbers_of_each_stage():
-    texts = [t.get_text() for t in draw_network(UNETRSpec.paper(), petite("unetr")).axes[0].texts]
+    texts = [t.get_text() for t in draw_network(UNETRSpec.paper(), petite_recipe("unetr")).axes[0].texts]
     assert [t for t in texts if re.fullmatch(r"\w+: [\d,]+", t)] == ["SSF: 128", "LoRA: 147,456"]
 
 
 def test_shapes_of_dora_name_the_low_rank():
-    network = apply(blank(UNETRSpec.small()), Recipe("lora", dora=True))
+    network = apply_recipe(build_on_meta(UNETRSpec.small()), Recipe("lora", dora=True))
     assert shapes(network.get_submodule("vit.blocks.0.attn.to_q")) == "96→4→96"

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from petrecon.errors import InputError, MissingError, ParameterError
 from petrecon.models import CVTGANSpec, build
-from petrecon.peft import Recipe, apply, fingerprint, load_adapter, petite, remove, save_adapter
+from petrecon.peft import Recipe, apply_recipe, fingerprint, load_adapter, petite_recipe, remove, save_adapter
 from tests.peft.conftest import SPECS, lived_in
 from tests.peft.test_merging import disturbed
 
@@ -16,7 +16,7 @@ def adapter(fresh, tmp_path):
     """Return a function: architecture, recipe → a file and the tuned network."""
 
     def make(architecture, recipe, name="a.safetensors"):
-        network = disturbed(apply(fresh(architecture), recipe, seed=3))
+        network = disturbed(apply_recipe(fresh(architecture), recipe, seed=3))
         save_adapter(network, tmp_path / name)
         return tmp_path / name, network
 
@@ -26,9 +26,9 @@ def adapter(fresh, tmp_path):
 @pytest.mark.parametrize("architecture", ["unetr", "cvt-gan"])
 @torch.no_grad()
 def test_a_loaded_adapter_is_the_saved_one(adapter, fresh, volume, architecture):
-    path, tuned = adapter(architecture, petite(architecture))
+    path, tuned = adapter(architecture, petite_recipe(architecture))
     x, other = volume[architecture], fresh(architecture)
-    assert load_adapter(other, path) == petite(architecture)
+    assert load_adapter(other, path) == petite_recipe(architecture)
     assert torch.equal(other(x), tuned(x))
     assert path.stat().st_size < 0.2 * 4 * sum(p.numel() for p in other.parameters())
 
@@ -40,7 +40,7 @@ def test_one_base_serves_two_scanners(adapter, fresh, volume):
     base = network(x)
     (first, one), (second, two) = (
         adapter("cvt-gan", recipe, f"{i}.safetensors")
-        for i, recipe in enumerate((petite("cvt-gan"), Recipe("ssf", "vpt", bitfit=True)))
+        for i, recipe in enumerate((petite_recipe("cvt-gan"), Recipe("ssf", "vpt", bitfit=True)))
     )
     for path, tuned in ((first, one), (second, two), (first, one)):
         load_adapter(network, path)
@@ -51,7 +51,7 @@ def test_one_base_serves_two_scanners(adapter, fresh, volume):
 @torch.no_grad()
 def test_adapted_statistics_travel_with_the_adapter(fresh, volume, tmp_path):
     x = volume["cvt-gan"]
-    network = apply(fresh("cvt-gan"), Recipe("lora", "lora", batchnorm="adapt"))
+    network = apply_recipe(fresh("cvt-gan"), Recipe("lora", "lora", batchnorm="adapt"))
     before = network(x)
     network.train()(x)
     tuned = network.eval()(x)
@@ -66,7 +66,7 @@ def test_adapted_statistics_travel_with_the_adapter(fresh, volume, tmp_path):
 def test_fingerprint_is_of_the_base(fresh):
     network = fresh("cvt-gan")
     before = fingerprint(network)
-    assert fingerprint(disturbed(apply(network, petite("cvt-gan")))) == before
+    assert fingerprint(disturbed(apply_recipe(network, petite_recipe("cvt-gan")))) == before
     assert fingerprint(remove(network)) == before
     with torch.no_grad():
         network.encoder0[0].weight[0, 0, 0, 0, 0] += 1e-6
@@ -75,7 +75,7 @@ def test_fingerprint_is_of_the_base(fresh):
 
 @torch.no_grad()
 def test_an_adapter_that_does_not_belong_is_refused_and_changes_nothing(adapter, fresh, volume):
-    path, _ = adapter("cvt-gan", petite("cvt-gan"))
+    path, _ = adapter("cvt-gan", petite_recipe("cvt-gan"))
     others = {
         "is for cvt-gan, not for unetr": fresh("unetr"),
         "belongs to another base network": lived_in(SPECS["cvt-gan"], seed=1),
@@ -86,7 +86,7 @@ def test_an_adapter_that_does_not_belong_is_refused_and_changes_nothing(adapter,
         with pytest.raises(InputError, match=message):
             load_adapter(network, path)
         assert list(network.state_dict()) == names
-    tuned = disturbed(apply(lived_in(SPECS["cvt-gan"], seed=1), Recipe("ssf")))
+    tuned = disturbed(apply_recipe(lived_in(SPECS["cvt-gan"], seed=1), Recipe("ssf")))
     before = tuned(volume["cvt-gan"])
     with pytest.raises(InputError, match="another base"):
         load_adapter(tuned, path)
@@ -118,7 +118,7 @@ def test_a_recipe_of_another_version_is_refused(adapter, fresh):
 
 def test_nothing_is_written_when_there_is_nothing_to_save(fresh, tmp_path):
     network = fresh("unetr")
-    for change in (lambda: None, lambda: apply(network, Recipe())):
+    for change in (lambda: None, lambda: apply_recipe(network, Recipe())):
         change()
         with pytest.raises(ParameterError, match="no adapter to save"):
             save_adapter(network, tmp_path / "a.safetensors")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.errors import ParameterError
-from petrecon.peft import Recipe, apply, merge, remove, save_adapter, unmerge
+from petrecon.peft import Recipe, apply_recipe, merge, remove, save_adapter, unmerge
 
 FOLDING = [
     ("unetr", Recipe("lora", "ssf", bitfit=True)),
@@ -32,7 +32,7 @@ def disturbed(network):
 def test_merged_is_unmerged(fresh, volume, architecture, recipe):
     network, x = fresh(architecture), volume[architecture]
     base, size = network(x), len(list(network.modules()))
-    tuned = disturbed(apply(network, recipe))(x)
+    tuned = disturbed(apply_recipe(network, recipe))(x)
     assert (tuned - base).abs().max() > 0.01 * base.std()
     assert merge(network) == []
     torch.testing.assert_close(network(x), tuned, rtol=1e-3, atol=1e-4)
@@ -48,7 +48,7 @@ def test_merged_is_unmerged(fresh, volume, architecture, recipe):
 
 @torch.no_grad()
 def test_what_changes_the_function_stays_inserted(fresh, volume):
-    network, x = disturbed(apply(fresh("unetr"), Recipe("vpt", "ssf"))), volume["unetr"]
+    network, x = disturbed(apply_recipe(fresh("unetr"), Recipe("vpt", "ssf"))), volume["unetr"]
     tuned = network(x)
     staying = merge(network)
     assert staying == [f"vit.blocks.{i}.attn" for i in range(12)]
@@ -59,7 +59,7 @@ def test_what_changes_the_function_stays_inserted(fresh, volume):
 def test_removal_of_a_merged_recipe_gives_the_base(fresh, volume):
     network, x = fresh("cvt-gan"), volume["cvt-gan"]
     before = network(x)
-    merge(disturbed(apply(network, Recipe("lora", "ssf", bitfit=True))))
+    merge(disturbed(apply_recipe(network, Recipe("lora", "ssf", bitfit=True))))
     assert not torch.equal(network(x), before)
     assert torch.equal(remove(network)(x), before)
 
@@ -68,7 +68,7 @@ def test_nothing_to_merge_or_save_is_said(fresh, tmp_path):
     network = fresh("unetr")
     with pytest.raises(ParameterError, match="nothing to merge"):
         merge(network)
-    merge(apply(network, Recipe("ssf")))
+    merge(apply_recipe(network, Recipe("ssf")))
     with pytest.raises(ParameterError, match="unmerge"):
         save_adapter(network, tmp_path / "a.safetensors")
     assert not list(tmp_path.iterdir())

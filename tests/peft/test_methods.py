@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from petrecon.models import UNETRSpec, build
-from petrecon.peft import Recipe, apply
+from petrecon.peft import Recipe, apply_recipe
 from petrecon.peft.bottleneck import Adapter
 from petrecon.peft.depthwise import DepthwiseLoRA
 from petrecon.peft.ssf import ScaleShift
@@ -88,5 +88,5 @@ def test_ia3_rescales_outputs_and_the_perceptron_within():
     assert layers["attn.to_k"].ia3_l["default"].numel() == 5
     assert layers["mlp.linear2"].ia3_l["default"].numel() == 3
     with torch.device("meta"):
-        network = apply(build(UNETRSpec.paper()), Recipe("ia3"))
+        network = apply_recipe(build(UNETRSpec.paper()), Recipe("ia3"))
     assert sum(p.numel() for p in network.parameters() if p.requires_grad) == 12 * (768 + 768 + 3072)

@@ -2,7 +2,7 @@
 
 import torch
 
-from petrecon.peft import Recipe, apply
+from petrecon.peft import Recipe, apply_recipe
 from petrecon.peft.prompts import cosine_columns, position_codes
 
 
@@ -19,7 +19,7 @@ def test_codes_differ():
 
 def test_token_prompts_do_not_stay_alike(fresh, volume):
     """Their codes break the symmetry: after two steps no two prompts are the same."""
-    network = apply(fresh("unetr"), Recipe("vpt", prompts=(5,)))
+    network = apply_recipe(fresh("unetr"), Recipe("vpt", prompts=(5,)))
     (prompts,) = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.SGD([prompts], lr=1.0)
     for _ in range(2):
@@ -32,7 +32,7 @@ def test_token_prompts_do_not_stay_alike(fresh, volume):
 @torch.no_grad()
 def test_channel_prompts_follow_another_patch_size(fresh):
     """A constant prompt is the same constant at every size; the generator takes any multiple of 16."""
-    network = apply(fresh("cvt-gan"), Recipe("vpt"))
+    network = apply_recipe(fresh("cvt-gan"), Recipe("vpt"))
     x = torch.rand(1, 1, 32, 32, 16)
     before = network(x)
     for p in network.parameters():

@@ -3,7 +3,7 @@
 import pytest
 
 from petrecon.errors import ParameterError
-from petrecon.peft import Recipe, apply, mixes, petite, single_methods, why_not
+from petrecon.peft import Recipe, apply_recipe, mixes, petite_recipe, reason_against, single_methods
 from petrecon.peft.recipes import check_feasible
 
 
@@ -18,9 +18,9 @@ def test_mixes_are_twelve_and_nine():
 
 
 def test_the_best_mix_is_one_of_the_mixes():
-    assert petite("unetr") == mixes("unetr")["lora->ssf"]
-    assert petite("cvt-gan") == mixes("cvt-gan")["vpt->lora"]
-    assert single_methods("unetr")["petite"] == petite("unetr")
+    assert petite_recipe("unetr") == mixes("unetr")["lora->ssf"]
+    assert petite_recipe("cvt-gan") == mixes("cvt-gan")["vpt->lora"]
+    assert single_methods("unetr")["petite"] == petite_recipe("unetr")
 
 
 def test_infeasible_combination_is_named_with_its_reason(fresh):
@@ -30,15 +30,15 @@ def test_infeasible_combination_is_named_with_its_reason(fresh):
     network = fresh("unetr")
     before = [n for n, _ in network.named_modules()]
     with pytest.raises(ParameterError, match="not feasible"):
-        apply(network, recipe)
+        apply_recipe(network, recipe)
     assert [n for n, _ in network.named_modules()] == before
     assert all(p.requires_grad for p in network.parameters())
 
 
 def test_reasons_are_given_for_nothing_that_is_possible():
-    assert why_not("cvt-gan", "decoder", "vpt") is None
-    assert "no layer norm" in why_not("unetr", "decoder", "layernorm")
-    assert "it has none" in why_not("cvt-gan-discriminator", "decoder", "lora")
+    assert reason_against("cvt-gan", "decoder", "vpt") is None
+    assert "no layer norm" in reason_against("unetr", "decoder", "layernorm")
+    assert "it has none" in reason_against("cvt-gan-discriminator", "decoder", "lora")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_impossible_recipes_are_refused(settings, message):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: mixes("resnet"), lambda: petite("cvt-gam"), lambda: why_not("unetr", "neck", "lora")]
+    "call", [lambda: mixes("resnet"), lambda: petite_recipe("cvt-gam"), lambda: reason_against("unetr", "neck", "lora")]
 )
 def test_unknown_names_are_refused(call):
     with pytest.raises(ParameterError, match=r"unknown|Choose|choose|Did you mean"):

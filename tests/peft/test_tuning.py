@@ -8,7 +8,7 @@ from torch import nn
 
 from petrecon.errors import ParameterError
 from petrecon.models import CVTGANSpec, build, build_discriminator
-from petrecon.peft import Recipe, apply, mixes, remove, single_methods
+from petrecon.peft import Recipe, apply_recipe, mixes, remove, single_methods
 
 EXTRA = {"ia3": Recipe("ia3", "ia3", bitfit=True), "same": Recipe("lora", "lora", bitfit=True)}
 RECIPES = [
@@ -60,7 +60,7 @@ def test_identity_at_start(fresh, volume, architecture, name, recipe):
     """f(x; base + recipe at start) = f(x; base), bit for bit."""
     network, x = fresh(architecture), volume[architecture]
     before = network(x)
-    assert torch.equal(apply(network, recipe)(x), before)
+    assert torch.equal(apply_recipe(network, recipe)(x), before)
 
 
 @pytest.mark.parametrize(("architecture", "name", "recipe"), RECIPES, ids=IDS)
@@ -70,9 +70,9 @@ def test_exactly_the_intended_parameters_change_and_removal_restores_the_base(
     network, x = fresh(architecture), volume[architecture]
     base = copy.deepcopy(network.state_dict())
     if name == "no-ft":
-        assert not any(p.requires_grad for p in apply(network, recipe).parameters())
+        assert not any(p.requires_grad for p in apply_recipe(network, recipe).parameters())
         return
-    apply(network, recipe)
+    apply_recipe(network, recipe)
     start = {n: p.detach().clone() for n, p in network.named_parameters()}
     wanted = {n for n in start if intended(n, recipe)}
     assert {n for n, p in network.named_parameters() if p.requires_grad} == wanted
@@ -96,7 +96,7 @@ def test_exactly_the_intended_parameters_change_and_removal_restores_the_base(
 
 def test_frozen_statistics_are_used_in_training_mode(fresh, volume):
     """Without dropout a network with frozen statistics computes the same in training and evaluation."""
-    network, x = apply(fresh("cvt-gan"), Recipe(bitfit=True)), volume["cvt-gan"]
+    network, x = apply_recipe(fresh("cvt-gan"), Recipe(bitfit=True)), volume["cvt-gan"]
     for module in network.modules():
         if isinstance(module, nn.Dropout3d):
             module.p = 0.0
@@ -107,7 +107,7 @@ def test_frozen_statistics_are_used_in_training_mode(fresh, volume):
 
 
 def test_a_copy_of_a_tuned_network_stands_alone(fresh, volume):
-    network, x = apply(fresh("unetr"), mixes("unetr")["vpt->ssf"]), volume["unetr"]
+    network, x = apply_recipe(fresh("unetr"), mixes("unetr")["vpt->ssf"]), volume["unetr"]
     twin = copy.deepcopy(network)
     before = network(x).detach()
     trained(twin, x, steps=1)
@@ -118,7 +118,7 @@ def test_a_copy_of_a_tuned_network_stands_alone(fresh, volume):
 
 def test_seed_draws_the_random_half(fresh):
     first, again, other = (
-        dict(apply(fresh("cvt-gan"), Recipe("lora", "adapters"), seed=s).named_parameters()) for s in (1, 1, 2)
+        dict(apply_recipe(fresh("cvt-gan"), Recipe("lora", "adapters"), seed=s).named_parameters()) for s in (1, 1, 2)
     )
     for name in ("encoder1.blocks.0.attn.conv_q.lora_A", "decoder1_up.blocks.0.mlp.down.weight"):
         assert torch.equal(first[name], again[name])
@@ -143,16 +143,16 @@ def test_what_a_layer_cannot_have_is_refused_before_anything_changes(fresh, arch
     network = fresh(architecture)
     names = [n for n, _ in network.named_modules()]
     with pytest.raises(ParameterError, match=message):
-        apply(network, recipe)
+        apply_recipe(network, recipe)
     assert [n for n, _ in network.named_modules()] == names
 
 
 def test_a_second_recipe_is_refused(fresh):
-    network = apply(fresh("unetr"), Recipe("ssf"))
+    network = apply_recipe(fresh("unetr"), Recipe("ssf"))
     with pytest.raises(ParameterError, match="remove\\(network\\) first"):
-        apply(network, Recipe("lora"))
+        apply_recipe(network, Recipe("lora"))
     with pytest.raises(ParameterError, match="no parts are known of a Linear"):
-        apply(nn.Linear(2, 2), Recipe())
+        apply_recipe(nn.Linear(2, 2), Recipe())
 
 
 def test_the_discriminator_can_be_tuned_and_frozen():
@@ -160,6 +160,6 @@ def test_the_discriminator_can_be_tuned_and_frozen():
     network = build_discriminator(spec).eval()
     pair = torch.rand(1, 2, 32, 32, 16)
     before = network(pair)
-    assert torch.equal(apply(network, Recipe("adapters", bitfit=True))(pair), before)
-    assert not any(p.requires_grad for p in apply(remove(network), Recipe()).parameters())
+    assert torch.equal(apply_recipe(network, Recipe("adapters", bitfit=True))(pair), before)
+    assert not any(p.requires_grad for p in apply_recipe(remove(network), Recipe()).parameters())
     assert remove(build(spec)) is not None

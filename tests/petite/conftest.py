@@ -5,7 +5,7 @@ import torch
 
 from petrecon.petite import pairs as pairs_module
 from petrecon.petite.instrument import assemble
-from petrecon.petite.pairs import Pairs, load_pairs
+from petrecon.petite.pairs import ScanPairs, load_pairs
 from petrecon.petite.population import population
 from petrecon.petite.protocols import reconstruction_of
 from petrecon.projectors import load_scanner
@@ -58,4 +58,6 @@ def drawn():
     noise = [torch.randn(truth.shape, generator=generator) for _ in range(2)]
     short, long = truth + noise[0], truth + (noise[0] / 6 + noise[1] / 3)
     members = tuple(population("gemini", "train", 3))
-    return Pairs(short.clamp_min(0), long.clamp_min(0.3), truth, truth, brain.clone(), members, (4.0, 4.0, 8.0), 1.0)
+    return ScanPairs(
+        short.clamp_min(0), long.clamp_min(0.3), truth, truth, brain.clone(), members, (4.0, 4.0, 8.0), 1.0
+    )

@@ -8,7 +8,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from petrecon.errors import InputError
-from petrecon.petite.evaluate import bounds, mean_scores, score_volumes
+from petrecon.petite.evaluate import mean_scores, score_bounds, score_volumes
 from petrecon.petite.scaling import scaled
 
 
@@ -50,7 +50,7 @@ def test_the_score_against_the_ideal_ignores_gain_and_offset(drawn):
 
 @pytest.mark.parametrize("scaling", ["each", "shared"])
 def test_the_ceiling_lies_above_the_raw_scan_and_is_noise_of_the_target(drawn, scaling):
-    made = bounds(drawn, scaling)
+    made = score_bounds(drawn, scaling)
     short, ceiling = (mean_scores(made[k]) for k in ("short", "ceiling"))
     assert ceiling["psnr"] > short["psnr"] + 3
     assert ceiling["psnr_ideal"] > 100

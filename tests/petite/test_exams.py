@@ -49,7 +49,7 @@ def test_grey_matter_grows_and_the_rest_does_not(machine):
     subject = member_subject(MEMBER, machine)
     frames = frame_activity(subject, MEMBER.seed)
     ratio = frames[-1] / frames[0]
-    grey, white = subject.masks("grey"), subject.masks("white") & (frames[0] > 0)
+    grey, white = subject.mask("grey"), subject.mask("white") & (frames[0] > 0)
     torch.testing.assert_close(ratio[grey], torch.full_like(ratio[grey], 1 + 5 * DRIFT))
     torch.testing.assert_close(ratio[white], torch.ones_like(ratio[white]))
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from petrecon.errors import InputError
-from petrecon.petite.filtering import Filter, fit_filter
 from petrecon.petite.scaling import scaled
 from petrecon.reconstruct import gaussian_filter
+from petrecon.studies.petite_filter import Filter, fit_filter
 
 
 def test_a_known_filter_is_recovered(drawn):

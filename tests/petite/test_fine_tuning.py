@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.peft import Recipe, apply, count, fingerprint, petite, remove
+from petrecon.peft import Recipe, apply_recipe, count, fingerprint, petite_recipe, remove
 from petrecon.petite.fit_network import fit
 from petrecon.petite.settings import table4
 
@@ -21,19 +21,19 @@ def test_fine_tuning_leaves_the_base_as_it_was(drawn, architecture):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     network = build(SPECS[architecture])
-    judge = None
+    discriminator = None
     if architecture == "cvt-gan":
-        judge = apply(build_discriminator(SPECS[architecture]), Recipe())
-        judged = {k: v.clone() for k, v in judge.state_dict().items()}
+        discriminator = apply_recipe(build_discriminator(SPECS[architecture]), Recipe())
+        judged = {k: v.clone() for k, v in discriminator.state_dict().items()}
     base = fingerprint(network)
     x = drawn.short[:1, None, :32, :32, :16] / 30
     with torch.no_grad():
         before = network.eval()(x)
-    apply(network, petite(architecture))
+    apply_recipe(network, petite_recipe(architecture))
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     statistics = [m.running_mean.clone() for m in norms]
     settings = table4(architecture, "petite", steps=2, volumes=2, crops=1, patch=PATCH)
-    result = fit(network, drawn, settings, discriminator=judge)
+    result = fit(network, drawn, settings, discriminator=discriminator)
     assert result.trained == count(network).trainable
     assert all(torch.equal(m.running_mean, s) for m, s in zip(norms, statistics, strict=True))
     with torch.no_grad():
@@ -41,6 +41,6 @@ def test_fine_tuning_leaves_the_base_as_it_was(drawn, architecture):
         remove(network)
         torch.testing.assert_close(network.eval()(x), before)
     assert fingerprint(network) == base
-    if judge is not None:
-        assert all(torch.equal(v, judged[k]) for k, v in judge.state_dict().items())
+    if discriminator is not None:
+        assert all(torch.equal(v, judged[k]) for k, v in discriminator.state_dict().items())
     torch.set_num_threads(threads)

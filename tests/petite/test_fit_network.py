@@ -178,22 +178,22 @@ def test_resumed_training_equals_an_uninterrupted_one(drawn, tmp_path, monkeypat
 
 
 def test_the_generator_fools_the_judge_and_the_judge_learns(drawn):
-    """The adversarial losses move both networks; a frozen judge stays as it is."""
-    network, judge = made(Denoiser), made(Judge, 1)
+    """The adversarial losses move both networks; a frozen discriminator stays as it is."""
+    network, discriminator = made(Denoiser), made(Judge, 1)
     settings = replace(SETTINGS, objective="adversarial")
-    before = [p.clone() for p in judge.parameters()]
-    result = fit(network, drawn, settings, discriminator=judge)
+    before = [p.clone() for p in discriminator.parameters()]
+    result = fit(network, drawn, settings, discriminator=discriminator)
     assert result.history[-1]["loss"] < 0.7 * result.history[0]["loss"]
     assert all("discriminator" in row for row in result.history)
-    assert not any(torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
-    assert all(judge.modes)
-    judge.requires_grad_(False)
-    judge.modes.clear()
-    before = [p.clone() for p in judge.parameters()]
-    result = fit(network, drawn, replace(settings, steps=2), discriminator=judge)
-    assert all(torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(before, discriminator.parameters(), strict=True))
+    assert all(discriminator.modes)
+    discriminator.requires_grad_(False)
+    discriminator.modes.clear()
+    before = [p.clone() for p in discriminator.parameters()]
+    result = fit(network, drawn, replace(settings, steps=2), discriminator=discriminator)
+    assert all(torch.equal(a, b) for a, b in zip(before, discriminator.parameters(), strict=True))
     assert not any("discriminator" in row for row in result.history)
-    assert judge.modes == [False, False]  # a frozen judge does not drop features at random
+    assert discriminator.modes == [False, False]  # a frozen discriminator does not drop features at random
     with pytest.raises(ParameterError, match="needs a discriminator"):
         fit(network, drawn, settings)
 

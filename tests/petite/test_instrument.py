@@ -7,13 +7,13 @@ import yaml
 from petrecon.errors import CardError
 from petrecon.petite import protocols
 from petrecon.petite.protocols import reconstruction_of
-from petrecon.projectors import AcquisitionModel, projector, scanner_names
+from petrecon.projectors import AcquisitionModel, make_projector, scanner_names
 from petrecon.reconstruct import osem
 
 
 @pytest.fixture(scope="module")
 def whole(machine):
-    return projector(machine.geometry)
+    return make_projector(machine.geometry)
 
 
 def test_interleaved_views_are_the_projector(machine, whole):

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from petrecon.petite.linear import AS_IT_COMES, SIDE, TUNED, least_squares, neighbourhoods, transfer
-from petrecon.petite.slices import SliceSet
+from petrecon.studies.petite_linear import AS_IT_COMES, SIDE, TUNED, least_squares, neighbourhoods, transfer
+from petrecon.studies.petite_slices import SliceSet
 
 
 def images(n, seed):

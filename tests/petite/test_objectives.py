@@ -42,8 +42,8 @@ def test_squared_error_is_the_mean_over_voxels():
 
 def test_the_generator_wants_to_pass_for_real_and_to_be_near():
     """BCE(D, 1) = log(1 + exp(-2 · 0.6)), plus 100 · |0.6 − 0.9|; the gradient pushes the prediction upwards."""
-    network, judge = Shift(0.1), Mean()
-    loss, predicted = generator_loss(network, judge, X, Y)
+    network, discriminator = Shift(0.1), Mean()
+    loss, predicted = generator_loss(network, discriminator, X, Y)
     assert float(loss.detach()) == pytest.approx(math.log1p(math.exp(-1.2)) + L1_WEIGHT * 0.3, rel=1e-5)
     loss.backward()
     sigmoid = 1 / (1 + math.exp(1.2))
@@ -52,7 +52,7 @@ def test_the_generator_wants_to_pass_for_real_and_to_be_near():
 
 
 def test_the_discriminator_wants_ones_for_real_and_zeros_for_predicted():
-    judge = Mean()
-    loss = discriminator_loss(judge, X, Y, torch.full_like(X, 0.2))
+    discriminator = Mean()
+    loss = discriminator_loss(discriminator, X, Y, torch.full_like(X, 0.2))
     expected = 0.5 * (math.log1p(math.exp(-1.8)) + math.log1p(math.exp(0.4)))
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)

@@ -5,8 +5,9 @@ import pytest
 
 from petrecon.paths import data_dir
 from petrecon.peft import mixes, paper_counts
-from petrecon.petite import paper_tables, table4
+from petrecon.petite import table4
 from petrecon.projectors import load_scanner
+from petrecon.studies import petite_tables
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,10 @@ def test_rows_printed_twice_are_the_same_where_the_paper_agrees_with_itself(publ
 def test_the_nrmse_is_never_below_what_the_psnr_allows(published):
     """Jensen: the mean of 10^(-PSNR/20) is at least that of the mean PSNR; a digit typed wrong would break it."""
     for number in (1, 2, 6, 7):
-        excess = paper_tables.nrmse_excess(published[number])
+        excess = petite_tables.nrmse_excess(published[number])
         assert excess.min() > 0.04
         assert excess.max() < 0.55
-    assert int((paper_tables.nrmse_excess(published[6]) > 0.2).sum()) == 5
+    assert int((petite_tables.nrmse_excess(published[6]) > 0.2).sum()) == 5
 
 
 def test_ssim_is_a_fraction_and_cost_falls_with_fewer_parameters(published):
@@ -61,10 +62,10 @@ def test_ssim_is_a_fraction_and_cost_falls_with_fewer_parameters(published):
 
 
 def test_the_cards_have_the_grids_of_table_3_but_for_the_stand_in(published):
-    table = paper_tables.scanners_table(published[3]).set_index("our card")
+    table = petite_tables.scanners_table(published[3]).set_index("our card")
     same = table["grid"] == table["our grid"]
     assert list(same.index[~same]) == ["biograph-mmr"]
-    for row, name in zip(published[3].itertuples(), paper_tables.CARDS, strict=True):
+    for row, name in zip(published[3].itertuples(), petite_tables.CARDS, strict=True):
         voxel = load_scanner(name).profile("paper", 3).voxel_mm
         if name != "biograph-mmr":
             assert voxel == pytest.approx((row.voxel_x_mm, row.voxel_y_mm, row.voxel_z_mm), abs=1e-5)
@@ -72,7 +73,7 @@ def test_the_cards_have_the_grids_of_table_3_but_for_the_stand_in(published):
 
 def test_our_counts_stand_beside_the_printed_per_cent(published):
     """Trained parameters of the dossier; Full-FT is all of the network."""
-    table = paper_tables.counts_table(published[1]).set_index("method")
+    table = petite_tables.counts_table(published[1]).set_index("method")
     assert dict(table["UNETR"][["LayerNorm", "BitFit", "SSF", "VPT"]]) == {
         "LayerNorm": 38_400, "BitFit": 75_265, "SSF": 205_824, "VPT": 38_400,
     }  # fmt: skip
@@ -85,27 +86,27 @@ def test_our_counts_stand_beside_the_printed_per_cent(published):
 
 
 def test_21_mixes_are_feasible_and_3_are_refused_for_the_same_reason(published):
-    table = paper_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
+    table = petite_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
     assert dict(table["network"].value_counts()) == {"CVT-GAN": 12, "UNETR": 9}
     row = table[(table["network"] == "UNETR") & (table["encoder → decoder"] == "VPT → SSF")].iloc[0]
     assert (row["parameters"], row["paper (%)"]) == (113_793, 0.11)
-    refused = paper_tables.infeasible_table()
+    refused = petite_tables.infeasible_table()
     assert list(refused["encoder → decoder"]) == ["LoRA → VPT", "Adapters → VPT", "SSF → VPT"]
     assert set(refused["network"]) == {"UNETR"}
     assert all("no sequence of tokens" in reason for reason in refused["why not"])
 
 
 def test_our_settings_are_those_of_table_4_and_a_difference_would_be_told(published):
-    table = paper_tables.settings_table(published[4])
+    table = petite_tables.settings_table(published[4])
     assert set(table["ours"]) == {"the same"}
     assert list(table[table["method"] == "No-FT"]["our steps"]) == [750, 1000]
     changed = published[4].copy()
     changed.loc[3, "learning_rate"] = 2 * table4("cvt-gan", "bitfit").learning_rate
-    assert list(paper_tables.settings_table(changed)["ours"]).count("differs") == 1
+    assert list(petite_tables.settings_table(changed)["ours"]).count("differs") == 1
 
 
 def test_contradictions_are_contradictions(published):
-    table = paper_tables.contradictions_table(published[1], published[2], published[7])
+    table = petite_tables.contradictions_table(published[1], published[2], published[7])
     told = dict(list(table.groupby("they")))
     assert set(told) == {"should agree", "should differ", "should grow"}
     assert (told["should agree"]["first"] != told["should agree"]["second"]).all()

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from petrecon.models import CVTGANSpec, UNETRSpec
-from petrecon.peft import Recipe, petite
-from petrecon.petite.pictures import draw_pairs, draw_transfer
-from petrecon.petite.scheme import draw_scheme, layers
-from petrecon.petite.slices import SliceSet
+from petrecon.peft import Recipe, petite_recipe
+from petrecon.studies.petite_pictures import draw_pairs, draw_transfer
+from petrecon.studies.petite_scheme import draw_scheme, layers
+from petrecon.studies.petite_slices import SliceSet
 
 matplotlib.use("Agg")
 ORANGE = matplotlib.colors.to_rgba("#d55e00")
@@ -41,7 +41,7 @@ def test_the_layers_of_the_scheme_are_those_of_the_network():
 
 
 def test_the_scheme_tells_how_many_learn_in_each_step():
-    _, words, _ = scheme(UNETRSpec.paper(), petite("unetr"))
+    _, words, _ = scheme(UNETRSpec.paper(), petite_recipe("unetr"))
     assert "1. Pre-train on A: all 101,670,049 numbers learn" in words
     assert "2. Adapt to B with LoRA → SSF + BitFit: 222,849 numbers learn (0.22 %)" in words
 
@@ -51,11 +51,11 @@ def test_orange_marks_what_learns_and_nothing_else():
     spec = UNETRSpec.small()
     assert len(scheme(spec, Recipe())[2]) == 16
     assert len(scheme(spec, Recipe("lora"))[2]) == 16 + 12
-    assert len(scheme(spec, petite("unetr"))[2]) == 16 + 12 + 1 + 12
+    assert len(scheme(spec, petite_recipe("unetr"))[2]) == 16 + 12 + 1 + 12
 
 
 def test_words_of_the_scheme_do_not_lie_on_each_other():
-    figure, _, _ = scheme(CVTGANSpec.paper(), petite("cvt-gan"))
+    figure, _, _ = scheme(CVTGANSpec.paper(), petite_recipe("cvt-gan"))
     figure.canvas.draw()
     boxes = [t.get_window_extent() for t in figure.axes[0].texts if t.get_text()]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])

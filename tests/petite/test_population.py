@@ -27,12 +27,12 @@ def test_a_larger_population_only_adds():
 
 def test_findings_differ_between_subjects_and_exist_in_every_head():
     members = population("hrrt", "train", 40)
-    healthy = sum(not m.findings() for m in members)
+    healthy = sum(not m.hypometabolic_regions() for m in members)
     assert 5 <= healthy <= 22
-    found = {low.region for m in members for low in m.findings()}
+    found = {low.region for m in members for low in m.hypometabolic_regions()}
     assert found == set(LOWERED)
-    assert all(0.6 <= low.factor <= 0.9 for m in members for low in m.findings())
-    assert members[3].findings() == members[3].findings()
+    assert all(0.6 <= low.factor <= 0.9 for m in members for low in m.hypometabolic_regions())
+    assert members[3].hypometabolic_regions() == members[3].hypometabolic_regions()
     regions = {base_name(r.name) for r in load_anatomy("dk-aseg").regions.values()}
     assert set(LOWERED) <= regions
 

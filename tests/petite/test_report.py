@@ -3,7 +3,7 @@
 import pytest
 
 from petrecon.errors import InputError
-from petrecon.petite.report import KEPT, METRICS, Study, load_studies, row_title, with_row
+from petrecon.studies.petite_results import KEPT, METRICS, Study, load_studies, row_title, with_row
 
 PAIRS = ("a", "b"), ("b", "c")
 

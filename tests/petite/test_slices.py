@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.errors import CardError, InputError, ParameterError
-from petrecon.petite.slices import SliceSet, noise_facts, slice_set
+from petrecon.studies.petite_slices import SliceSet, noise_facts, slice_set
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from petrecon.petite import sources
 from petrecon.petite.fit_network import Fit
 from petrecon.petite.patches import check_fits
 from petrecon.petite.population import population
-from petrecon.petite.sources import load_source, pretrain, read_card, source_name
+from petrecon.petite.sources import load_source, pretrain_source, read_training_card, source_name
 from petrecon.projectors import load_scanner, scanner_names
 
 NETWORKS = {
@@ -96,7 +96,7 @@ def same(state, other):
 @pytest.mark.parametrize("architecture", list(NETWORKS))
 def test_a_source_is_what_was_trained_in_half_precision(house, asked, trained, architecture):
     name = source_name(architecture, "gemini")
-    assert pretrain(name, progress=False) == house / "weights" / f"{name}.safetensors"
+    assert pretrain_source(name, progress=False) == house / "weights" / f"{name}.safetensors"
     assert asked == [
         (population("gemini", "train", 2), 0.05, "quick"),
         (population("gemini", "test", 1), 0.05, "quick"),
@@ -104,11 +104,13 @@ def test_a_source_is_what_was_trained_in_half_precision(house, asked, trained, a
     source = load_source(name)
     assert (source.name, source.scanner, source.scaling, source.profile) == (name, "gemini", "shared", "quick")
     assert (source.dose, source.settings.steps, source.settings.scaling) == (0.05, 4, "shared")
-    assert source.network.spec == source.spec == read_card(name)[1]
-    ((network, judge, _),) = trained
-    assert (source.discriminator is None) == (judge is None) == (architecture == "unetr")
+    assert source.network.spec == source.spec == read_training_card(name)[1]
+    ((network, discriminator, _),) = trained
+    assert (source.discriminator is None) == (discriminator is None) == (architecture == "unetr")
     builders = (build, build_discriminator)
-    for held, wanted, builder in zip((source.network, source.discriminator), (network, judge), builders, strict=True):
+    for held, wanted, builder in zip(
+        (source.network, source.discriminator), (network, discriminator), builders, strict=True
+    ):
         if wanted is None:
             continue
         assert not any(module.training for module in held.modules())
@@ -120,7 +122,7 @@ def test_a_source_is_what_was_trained_in_half_precision(house, asked, trained, a
 
 
 def test_the_receipt_tells_card_losses_and_validations(house, asked, trained):
-    pretrain("cvt-gan-gemini", progress=False)
+    pretrain_source("cvt-gan-gemini", progress=False)
     receipt = json.loads((house / "weights" / "cvt-gan-gemini.json").read_text())
     ((_, _, result),) = trained
     assert receipt["card"] == load_training("cvt-gan-gemini")
@@ -138,14 +140,14 @@ def test_losses_of_a_long_training_are_means_over_its_parts(asked, monkeypatch):
     write("long", settings={"steps": 45})
     history = [{"step": step, "loss": float(step)} for step in range(1, 46)]
     monkeypatch.setattr(sources, "fit", lambda *args, **words: Fit(history=history))
-    receipt = json.loads(pretrain("long", progress=False).with_suffix(".json").read_text())
+    receipt = json.loads(pretrain_source("long", progress=False).with_suffix(".json").read_text())
     assert receipt["losses"]["rows"] == [[2 * k, 2 * k - 0.5] for k in range(1, 23)]
 
 
 def test_an_interrupted_pretraining_ends_with_the_same_weights(house, asked, monkeypatch):
     """Three steps, a stop, and the rest from the checkpoint of step 2 give the values of an uninterrupted training."""
     file, original, calls = house / "weights" / "cvt-gan-gemini.safetensors", training_module.make_step, []
-    pretrain("cvt-gan-gemini", progress=False)
+    pretrain_source("cvt-gan-gemini", progress=False)
     straight = load_weights(file, "petite")[1]
     file.unlink()
 
@@ -157,30 +159,30 @@ def test_an_interrupted_pretraining_ends_with_the_same_weights(house, asked, mon
 
     monkeypatch.setattr(training_module, "make_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pretrain("cvt-gan-gemini", progress=False)
+        pretrain_source("cvt-gan-gemini", progress=False)
     assert not file.exists()
     assert (house / "cache" / "training" / "cvt-gan-gemini.pt").exists()
-    pretrain("cvt-gan-gemini", progress=False)
+    pretrain_source("cvt-gan-gemini", progress=False)
     assert calls == [0, 1, 2, 3, 2, 3]
     assert same(load_weights(file, "petite")[1], straight)
 
 
 def test_players_are_copies(asked):
-    pretrain("cvt-gan-gemini", progress=False)
+    pretrain_source("cvt-gan-gemini", progress=False)
     source = load_source("cvt-gan-gemini")
     before = values(source.network), values(source.discriminator)
-    network, judge = source.players()
+    network, discriminator = source.generator_and_discriminator()
     assert same(network.state_dict(), before[0])
-    assert same(judge.state_dict(), before[1])
+    assert same(discriminator.state_dict(), before[1])
     with torch.no_grad():
-        for tensor in (*network.state_dict().values(), *judge.state_dict().values()):
+        for tensor in (*network.state_dict().values(), *discriminator.state_dict().values()):
             tensor.add_(1)
     network.requires_grad_(True).train()
     assert same(source.network.state_dict(), before[0])
     assert same(source.discriminator.state_dict(), before[1])
     assert not source.network.training
     assert not any(p.requires_grad for p in source.network.parameters())
-    assert same(source.players()[0].state_dict(), before[0])
+    assert same(source.generator_and_discriminator()[0].state_dict(), before[0])
 
 
 def refused(call, kind, *words):
@@ -198,21 +200,21 @@ def test_cards_that_make_no_source_are_refused(house):
     write("wide", network={"chanels": 4})
     write("narrow", network={"channels": 3})
     write("late", settings={"epochs": 3})
-    refused(lambda: pretrain("other"), CardError, "other is of kind 'score', not 'petite'")
+    refused(lambda: pretrain_source("other"), CardError, "other is of kind 'score', not 'petite'")
     refused(lambda: load_source("other"), CardError, "other is of kind 'score'")
-    refused(lambda: pretrain("odd"), CardError, "'unet'", "use one of unetr, cvt-gan")
-    refused(lambda: pretrain("wide"), CardError, "wide has a width that cvt-gan does not know", "'chanels'")
-    refused(lambda: pretrain("narrow"), PetreconError, "channels (3) must be even")
-    refused(lambda: pretrain("late"), PetreconError, "no setting 'epochs'")
+    refused(lambda: pretrain_source("odd"), CardError, "'unet'", "use one of unetr, cvt-gan")
+    refused(lambda: pretrain_source("wide"), CardError, "wide has a width that cvt-gan does not know", "'chanels'")
+    refused(lambda: pretrain_source("narrow"), PetreconError, "channels (3) must be even")
+    refused(lambda: pretrain_source("late"), PetreconError, "no setting 'epochs'")
     write("twice", settings={"patch": [16, 16, 16]})
     write("scale", scaling="eech")
     write("flat", settings="none")
-    refused(lambda: pretrain("twice"), CardError, "twice has patch in its settings")
-    refused(lambda: pretrain("scale"), CardError, "'eech'", "Did you mean 'each'")
-    refused(lambda: pretrain("flat"), CardError, "needs named values")
+    refused(lambda: pretrain_source("twice"), CardError, "twice has patch in its settings")
+    refused(lambda: pretrain_source("scale"), CardError, "'eech'", "Did you mean 'each'")
+    refused(lambda: pretrain_source("flat"), CardError, "needs named values")
     card = {k: v for k, v in load_training("twice").items() if k not in ("dose", "scaling")}
     (house / "training" / "twice.yaml").write_text(yaml.safe_dump(card))
-    refused(lambda: pretrain("twice"), CardError, "does not say its dose, scaling")
+    refused(lambda: pretrain_source("twice"), CardError, "does not say its dose, scaling")
     assert not (house / "weights").exists()
     assert not (house / "cache").exists()
 
@@ -232,7 +234,7 @@ def test_weights_that_are_not_the_cards_are_refused(house, asked):
     """Dropout and steps leave every tensor's shape as it is."""
     cure = "run 'petrecon train cvt-gan-gemini'"
     refused(lambda: load_source("cvt-gan-gemini"), MissingError, "cvt-gan-gemini.safetensors", cure)
-    path = pretrain("cvt-gan-gemini", progress=False)
+    path = pretrain_source("cvt-gan-gemini", progress=False)
     assert path == weights_path("cvt-gan-gemini")
     write("cvt-gan-gemini", network={"dropout": 0.1})
     refused(lambda: load_source("cvt-gan-gemini"), InputError, "of other widths than their card", cure)
@@ -250,7 +252,7 @@ def test_weights_that_are_not_the_cards_are_refused(house, asked):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_card_is_named_for_what_it_trains(name):
-    card, spec, settings = read_card(name)
+    card, spec, settings = read_training_card(name)
     suffix = "paper" if name.endswith("-paper") else "shared" if name.endswith("-shared") else ""
     assert source_name(spec.architecture, card["scanner"], suffix) == name
     assert card["scaling"] == settings.scaling == ("shared" if suffix == "shared" else "each")
@@ -266,7 +268,7 @@ def test_every_shipped_card_is_named_for_what_it_trains(name):
 @pytest.mark.parametrize("kind", [UNETRSpec, CVTGANSpec])
 def test_sources_of_one_network_can_be_compared_across_scanners(kind):
     """Every scanner has a source at the laptop's and at the paper's widths; but for scanner and scaling, one recipe."""
-    mine = {name: read_card(name) for name in SHIPPED if isinstance(read_card(name)[1], kind)}
+    mine = {name: read_training_card(name) for name in SHIPPED if isinstance(read_training_card(name)[1], kind)}
     assert len({card["scanner"] for card, _, _ in mine.values()}) == len(scanner_names()) == 5
     assert len(mine) == 11
     laptop = [mine[name] for name in LAPTOP if name in mine]

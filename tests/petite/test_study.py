@@ -8,16 +8,16 @@ import torch
 
 from petrecon.errors import InputError, ParameterError
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.peft import Recipe, apply, count, fingerprint, mixes, petite, single_methods, tuning_of
-from petrecon.petite import study
+from petrecon.peft import Recipe, apply_recipe, count, fingerprint, mixes, petite_recipe, single_methods, tuning_of
 from petrecon.petite.evaluate import score_volumes
 from petrecon.petite.fit_network import Fit
 from petrecon.petite.infer import predict
 from petrecon.petite.population import population
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
-from petrecon.petite.sources import Source
-from petrecon.petite.study import ablations, factor_of, label, same_as, tune, uniform, variants
+from petrecon.petite.sources import SourceNetwork
+from petrecon.studies import petite_recipes
+from petrecon.studies.petite_recipes import ablations, factor_of, fine_tune, label, same_as, uniform, variants
 
 PATCH = (32, 32, 16)
 SPECS = {
@@ -59,10 +59,10 @@ def sources():
     """Untrained networks in the place of pre-trained ones."""
     found = {}
     for name, spec in SPECS.items():
-        judge = build_discriminator(spec).eval().requires_grad_(False) if name == "cvt-gan" else None
+        discriminator = build_discriminator(spec).eval().requires_grad_(False) if name == "cvt-gan" else None
         network = build(spec).eval().requires_grad_(False)
         settings = table4(name, "pretraining", patch=PATCH)
-        found[name] = Source(name, "hrrt", "shared", "quick", 1.0, spec, settings, network, judge)
+        found[name] = SourceNetwork(name, "hrrt", "shared", "quick", 1.0, spec, settings, network, discriminator)
     return found
 
 
@@ -82,20 +82,20 @@ def untrained(monkeypatch):
         calls.append((network, pairs, settings, words))
         return Fit()
 
-    monkeypatch.setattr(study, "fit", note)
+    monkeypatch.setattr(petite_recipes, "fit", note)
     return calls
 
 
 @pytest.fixture
 def judges(monkeypatch):
     """The discriminator of every training, and its values before."""
-    found, original = [], study.fit
+    found, original = [], petite_recipes.fit
 
     def seen(network, *args, discriminator, **words):
         found.append((discriminator, values(discriminator)))
         return original(network, *args, discriminator=discriminator, **words)
 
-    monkeypatch.setattr(study, "fit", seen)
+    monkeypatch.setattr(petite_recipes, "fit", seen)
     return found
 
 
@@ -125,7 +125,7 @@ def test_every_row_of_the_tables_is_there_once(architecture, rows, mixed):
     for group in groups:
         for name, recipe in group(architecture).items():
             assert found[same_as(architecture, recipe)] == recipe
-            known = {petite(architecture): "petite"}
+            known = {petite_recipe(architecture): "petite"}
             if architecture == "cvt-gan":
                 known[Recipe("lora", "lora", bitfit=True)] = "lora+bitfit"
             assert same_as(architecture, recipe) == known.get(recipe, name)
@@ -167,17 +167,17 @@ def test_without_fine_tuning_the_source_predicts(sources, sets, judges, architec
     """Bit for bit, once its weights lie in memory as `fit` puts them (the order of additions depends on that)."""
     source, (pairs, scored) = sources[architecture], sets
     before = values(source.discriminator)
-    tuned = tune(source, "no-ft", Recipe(), pairs, scored, **WORDS)
+    tuned = fine_tune(source, "no-ft", Recipe(), pairs, scored, **WORDS)
     (short,) = scaled(scored, "shared", ("short",))
-    expected = predict(source.players()[0].to(memory_format=torch.channels_last_3d), short, PATCH)
+    expected = predict(source.generator_and_discriminator()[0].to(memory_format=torch.channels_last_3d), short, PATCH)
     assert torch.equal(tuned.predicted, expected)
     torch.testing.assert_close(expected, predict(source.network, short, PATCH))
     assert tuned.scores == score_volumes(expected, scored, "shared")
     assert (tuned.trained, tuned.per_cent, tuned.fit.history) == (0, 0.0, [])
     assert fingerprint(tuned.network) == fingerprint(source.network)
     if before:
-        ((judge, _),) = judges
-        assert not changed(judge, before)
+        ((discriminator, _),) = judges
+        assert not changed(discriminator, before)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_a_row_changes_its_own_parameters_and_the_source_none(sources, sets, jud
     """Every parameter that the recipe frees, but those of modules that are never called; of the others, none."""
     source, (pairs, _), recipe = sources[architecture], sets, variants(architecture)[name]
     base, judged = values(source.network), values(source.discriminator)
-    before = apply(copy.deepcopy(source.network), recipe)
-    tuned = tune(source, name, recipe, pairs, factor=5.0, **WORDS)
+    before = apply_recipe(copy.deepcopy(source.network), recipe)
+    tuned = fine_tune(source, name, recipe, pairs, factor=5.0, **WORDS)
     free = {k for k, p in before.named_parameters() if p.requires_grad}
     statistics = {k for k, _ in before.named_buffers()} if name == "full-ft" else set()
     found = changed(tuned.network, values(before))
@@ -202,12 +202,12 @@ def test_a_row_changes_its_own_parameters_and_the_source_none(sources, sets, jud
     assert (tuned.predicted, tuned.scores) == (None, [])
     assert not changed(source.network, base)
     assert not any(p.requires_grad for p in source.network.parameters())
-    ((judge, start),) = judges
+    ((discriminator, start),) = judges
     if architecture == "cvt-gan":
         assert not changed(source.discriminator, judged)
         assert all(torch.equal(v, start[k]) for k, v in judged.items())
-        assert all(p.requires_grad == (name == "full-ft") for p in judge.parameters())
-        assert bool(changed(judge, start)) == (name == "full-ft")
+        assert all(p.requires_grad == (name == "full-ft") for p in discriminator.parameters())
+        assert bool(changed(discriminator, start)) == (name == "full-ft")
         assert all(("discriminator" in row) == (name == "full-ft") for row in tuned.fit.history)
 
 
@@ -217,7 +217,7 @@ def test_rows_take_the_settings_of_table_4(sources, sets, untrained, architectur
     source, (pairs, _) = sources[architecture], sets
     expected = SETTINGS_OF[architecture]
     for name, recipe in variants(architecture).items():
-        tuned = tune(source, name, recipe, pairs, factor=3.0, rank=2, seed=7, steps=11)
+        tuned = fine_tune(source, name, recipe, pairs, factor=3.0, rank=2, seed=7, steps=11)
         network, _, settings, words = untrained.pop()
         rate, decay, optimiser, schedule = expected.get(name, expected["others"])
         assert settings.learning_rate == pytest.approx(3 * rate), name
@@ -228,9 +228,9 @@ def test_rows_take_the_settings_of_table_4(sources, sets, untrained, architectur
         given = replace(recipe, rank=2) if "lora" in (recipe.encoder, recipe.decoder) else recipe
         assert tuning_of(network).recipe == given, name
         assert tuned.trained == count(network).trainable
-    tune(source, "petite", petite(architecture), pairs, learning_rate=0.5)
+    fine_tune(source, "petite", petite_recipe(architecture), pairs, learning_rate=0.5)
     network, _, settings, _ = untrained.pop()
-    assert tuning_of(network).recipe == petite(architecture)
+    assert tuning_of(network).recipe == petite_recipe(architecture)
     assert (settings.learning_rate, settings.steps) == (0.5, table4(architecture, "petite").steps)
 
 
@@ -263,7 +263,7 @@ def other(pairs, **changes):
 def test_unusable_studies_are_refused_before_any_training(sources, sets, untrained, change, words, kind, message):
     pairs, scored = sets
     with pytest.raises(kind) as caught:
-        tune(sources["unetr"], "petite", petite("unetr"), pairs, change(pairs, scored), **words)
+        fine_tune(sources["unetr"], "petite", petite_recipe("unetr"), pairs, change(pairs, scored), **words)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not untrained
@@ -272,7 +272,7 @@ def test_unusable_studies_are_refused_before_any_training(sources, sets, untrain
 def test_a_validation_set_may_share_anatomies_but_no_subject(sources, sets, untrained):
     pairs, scored = sets
     held = other(scored, split="train", anatomy=pairs.members[0].anatomy)
-    tune(sources["cvt-gan"], "no-ft", Recipe(), pairs, held)
+    fine_tune(sources["cvt-gan"], "no-ft", Recipe(), pairs, held)
     assert untrained[0][3]["validation"] is held
 
 
@@ -302,7 +302,7 @@ def test_a_source_that_pads_is_tuned_and_scored_on_a_short_grid(sources, sets):
     ]
     recipe = variants("unetr")["bitfit"]
     with pytest.raises(InputError, match="12 voxels along z, fewer than the patch of 32x32x16"):
-        tune(sources["unetr"], "bitfit", recipe, *short, **WORDS)
+        fine_tune(sources["unetr"], "bitfit", recipe, *short, **WORDS)
     padding = replace(sources["unetr"], settings=replace(sources["unetr"].settings, pad=True))
-    tuned = tune(padding, "bitfit", recipe, *short, **WORDS)
+    tuned = fine_tune(padding, "bitfit", recipe, *short, **WORDS)
     assert tuned.predicted.shape == short[1].long.shape

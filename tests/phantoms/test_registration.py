@@ -34,14 +34,14 @@ def test_weights_decide_between_contradictory_points():
     target = POINTS.copy()
     target[:15] += 10
     near = reg.rigid(POINTS, target, np.r_[np.ones(15), np.full(15, 1e6)])
-    np.testing.assert_allclose(reg.apply(near, POINTS[15:]), POINTS[15:], atol=1e-3)
+    np.testing.assert_allclose(reg.apply_affine(near, POINTS[15:]), POINTS[15:], atol=1e-3)
 
 
 def test_affine_fit_recovers_a_known_map():
     matrix = np.eye(4)
     matrix[:3, :3] += RNG.normal(0, 0.2, (3, 3))
     matrix[:3, 3] = 1, 2, 3
-    np.testing.assert_allclose(reg.affine_fit(POINTS, reg.apply(matrix, POINTS)), matrix, atol=1e-12)
+    np.testing.assert_allclose(reg.affine_fit(POINTS, reg.apply_affine(matrix, POINTS)), matrix, atol=1e-12)
 
 
 def test_centroids_are_means_of_world_positions():

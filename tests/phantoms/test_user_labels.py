@@ -253,7 +253,7 @@ def test_a_map_that_names_white_matter_gets_none(dk_aseg_head):
 def test_a_subject_of_an_atlas_with_its_table_is_painted_by_tissue(aal):
     subject = make_subject(aal[0], image_shape=(96, 112), voxel_size=2.2, slice_mm=5.0, label_table=aal[1])
     image = activity(subject, "fdg", seed=1)
-    mean = {tissue: float(image[subject.masks(tissue)].mean()) for tissue in ("grey", "white", "csf")}
+    mean = {tissue: float(image[subject.mask(tissue)].mean()) for tissue in ("grey", "white", "csf")}
     assert mean["grey"] > 2 * mean["white"] > 4 * mean["csf"]
     one_word = make_subject(f"{aal[0]}+{aal[1]}", image_shape=(96, 112), voxel_size=2.2, slice_mm=5.0)
     np.testing.assert_array_equal(subject.fine, one_word.fine)

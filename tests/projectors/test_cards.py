@@ -34,7 +34,7 @@ def test_every_card_of_the_project_is_good(name):
     scanner = load_scanner(name)
     assert scanner.name == name
     assert 0 < scanner.scatter_fraction < 1
-    assert scanner.reference.injected_mbq == 185
+    assert scanner.reference_exam.injected_mbq == 185
 
 
 def test_the_five_scanners_of_the_papers_have_cards():

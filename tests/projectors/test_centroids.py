@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from petrecon.projectors import GaussianResolution, Geometry, projector
+from petrecon.projectors import GaussianResolution, Geometry, make_projector
 
 SIZE = (2.0, 3.0, 5.0)
 SHAPES = [(4, 6), (5, 7), (4, 7), (6, 4, 4), (5, 7, 3), (4, 5, 6), (5, 6, 5), (6, 5, 1), (1, 4, 6)]
@@ -59,7 +59,7 @@ def test_projections_have_the_centroid_of_the_image(backend, shape):
     for along in range(len(shape)):
         places, cell, geometry = bundle(shape, along)
         for image in (x, torch.stack([x, x])):
-            y = projector(geometry, backend, dtype)(image.to(dtype)).double()
+            y = make_projector(geometry, backend, dtype)(image.to(dtype)).double()
             y = y if image is x else y[1]
             assert float(y.sum()) * cell == pytest.approx(total * volume, rel=near)
             for axis, place in places.items():
@@ -81,7 +81,7 @@ def test_back_projection_of_a_line_lies_on_the_line(backend, shape):
             ends[:, a] = draw.uniform(-0.4, 0.4, 2) * min(inside[a], inside[along])
         ends[0, along], ends[1, along] = -inside[along] - SIZE[along], inside[along] + SIZE[along]
         geometry = Geometry(ends[:1], ends[1:], shape, SIZE[:dims])
-        back = projector(geometry, backend, dtype).adjoint(torch.ones(1, dtype=dtype)).double().movedim(along, 0)
+        back = make_projector(geometry, backend, dtype).adjoint(torch.ones(1, dtype=dtype)).double().movedim(along, 0)
         across = [a for a in range(dims) if a != along]
         for plane, height in zip(back, centres(shape[along], SIZE[along]).tolist(), strict=True):
             share = (height - ends[0, along]) / (ends[1, along] - ends[0, along])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from petrecon.projectors import conformance, projector
+from petrecon.projectors import make_projector
+from petrecon.studies import conformance
 
 # libparallelproj 2 cuts lines in the outermost half voxel (with the zero border that phantoms keep it does not), and
 # counts whole planes where a line ends inside the image
@@ -37,7 +38,7 @@ def test_suite_names_backend_version_and_precision():
 
 
 def make(geometry):
-    return projector(geometry, "joseph", torch.float64)
+    return make_projector(geometry, "joseph", torch.float64)
 
 
 def test_a_slice_off_the_plane_of_its_lines_is_noticed():

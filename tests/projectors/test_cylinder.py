@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from petrecon.errors import InputError
-from petrecon.projectors import Geometry, cylinder, projector
+from petrecon.projectors import Geometry, cylinder, make_projector
 from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.lines import cylinder_lines, detector_positions, plane_heights, ring_lines
 
@@ -42,9 +42,9 @@ def test_some_lines_are_the_same_kept_or_made(lazy, stored, lines, limit, monkey
 
 def test_joseph_in_blocks_is_joseph_at_once(lazy, stored, monkeypatch):
     """315 lines in blocks of 10, one image and several, both ways; the end points are never all there."""
-    whole = projector(stored, "joseph", torch.float64)
+    whole = make_projector(stored, "joseph", torch.float64)
     monkeypatch.setattr(cylinder, "STORED_LINES", 40)
-    parts = projector(lazy, "joseph", torch.float64)
+    parts = make_projector(lazy, "joseph", torch.float64)
     draw = torch.Generator().manual_seed(0)
     for batch in ((), (3,)):
         x = torch.rand(*batch, *lazy.image_shape, dtype=torch.float64, generator=draw)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from petrecon.errors import InputError
-from petrecon.projectors import Geometry, load_scanner, projector
+from petrecon.projectors import Geometry, load_scanner, make_projector
 
 
 def test_subsets_are_interleaved_views_that_make_up_the_whole(tiny):
@@ -38,7 +38,7 @@ def test_the_field_of_view_is_seen_by_every_view():
     ))  # fmt: skip
     radius = np.hypot(x[:, None], y[None, :])[mask.numpy()].max()
     assert radius <= np.abs(geometry.radial_positions()).max(axis=0).min()
-    assert projector(geometry).adjoint(torch.ones(geometry.sinogram_shape))[mask].min() > 0
+    assert make_projector(geometry).adjoint(torch.ones(geometry.sinogram_shape))[mask].min() > 0
     assert 0.7 < float(mask.float().mean()) < np.pi / 4
 
 

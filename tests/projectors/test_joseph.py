@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from petrecon.projectors import Geometry, load_scanner, projector
+from petrecon.projectors import Geometry, load_scanner, make_projector
 from tests.properties import assert_adjoint
 
 
 def lines(*ends, shape, voxel):
     start, end = np.array([e[0] for e in ends], float), np.array([e[1] for e in ends], float)
-    return projector(Geometry(start, end, shape, voxel), "joseph", torch.float64)
+    return make_projector(Geometry(start, end, shape, voxel), "joseph", torch.float64)
 
 
 def test_lines_along_the_axes_sum_rows_and_columns():
@@ -85,7 +85,7 @@ def test_a_segment_within_one_slab_counts_with_its_own_part_of_it(backend):
         pytest.skip("libparallelproj counts whole planes where a line ends inside the image")
     inside, across = [(-0.6, 1, 0), (0.4, 1, 0)], [(1.7, 1, 0), (2.7, 1, 0)]
     start, end = np.array([inside[0], across[0]], float), np.array([inside[1], across[1]], float)
-    operator = projector(Geometry(start, end, (9, 4), (2.0, 2.0)), backend, torch.float64)
+    operator = make_projector(Geometry(start, end, (9, 4), (2.0, 2.0)), backend, torch.float64)
     assert operator(torch.ones(9, 4, dtype=torch.float64)).tolist() == pytest.approx([1.0, 1.0])
     one = torch.zeros(9, 4, dtype=torch.float64)
     one[5] = 3.0  # the slab from 1 to 3 mm
@@ -98,7 +98,7 @@ def test_segments_inside_a_box_of_ones_have_their_exact_length(backend):
         pytest.skip("libparallelproj counts whole planes where a line ends inside the image")
     shape, draw = (16, 14, 12), np.random.default_rng(3)
     start, end = (draw.uniform(-0.8, 0.8, (2000, 3)) * shape for _ in range(2))
-    operator = projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64)
+    operator = make_projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64)
     np.testing.assert_allclose(operator(torch.ones(shape).double()), np.linalg.norm(end - start, axis=1), atol=1e-9)
 
 
@@ -107,20 +107,20 @@ def test_the_adjoint_of_segments_that_end_inside_is_exact(backend):
         pytest.skip("libparallelproj has float32 only")
     shape, draw = (9, 8, 7), np.random.default_rng(4)
     start, end = (draw.uniform(-1.2, 1.2, (300, 3)) * shape for _ in range(2))
-    assert_adjoint(projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64), torch.float64)
+    assert_adjoint(make_projector(Geometry(start, end, shape, (2.0,) * 3), backend, torch.float64), torch.float64)
 
 
 def test_turning_a_line_round_changes_nothing(tiny_3d):
     back = Geometry(tiny_3d.lor_end, tiny_3d.lor_start, tiny_3d.image_shape, tiny_3d.voxel_size)
     x = torch.rand(tiny_3d.image_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        projector(tiny_3d, "joseph", torch.float64)(x), projector(back, "joseph", torch.float64)(x)
+        make_projector(tiny_3d, "joseph", torch.float64)(x), make_projector(back, "joseph", torch.float64)(x)
     )
 
 
 def test_a_batch_wider_than_a_block_equals_its_parts(tiny):
     """130 images: two full blocks of 64 and a remainder."""
-    operator = projector(tiny, "joseph", torch.float64)
+    operator = make_projector(tiny, "joseph", torch.float64)
     x = torch.rand(130, *tiny.image_shape, dtype=torch.float64)
     y = operator(x)
     torch.testing.assert_close(y[129], operator(x[129]))
@@ -131,6 +131,6 @@ def test_lines_far_outside_the_image_are_empty_and_harm_nothing():
     """Slopes of 1e-17 put the entry of such a line at plane 1e16: it was followed into foreign memory once."""
     geometry = load_scanner("hrrt").geometry("quick", dims=3)
     image = torch.rand(geometry.image_shape)
-    joseph = projector(geometry, backend="joseph")
-    stored = projector(geometry, backend="matrix")
+    joseph = make_projector(geometry, backend="joseph")
+    stored = make_projector(geometry, backend="matrix")
     assert torch.allclose(joseph(image), stored(image), rtol=1e-4, atol=1e-3)

@@ -4,18 +4,18 @@ import pytest
 import torch
 
 from petrecon.errors import InputError
-from petrecon.projectors import Diagonal, GaussianResolution, projector
+from petrecon.projectors import Diagonal, GaussianResolution, make_projector
 from tests.properties import assert_gradcheck, assert_linear_operator
 
 
 @pytest.fixture
 def operator(tiny):
-    return projector(tiny, "joseph", torch.float64)
+    return make_projector(tiny, "joseph", torch.float64)
 
 
 def test_derivatives_match_finite_differences_to_second_order(tiny):
     for backend in ("matrix", "joseph"):
-        assert_gradcheck(projector(tiny, backend, torch.float64))
+        assert_gradcheck(make_projector(tiny, backend, torch.float64))
 
 
 def test_derivatives_of_a_composition_match_finite_differences(operator, tiny):

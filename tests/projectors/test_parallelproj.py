@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from petrecon.errors import InputError, MissingError
-from petrecon.projectors import available_backends, projector
+from petrecon.projectors import available_backends, make_projector
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def installed():
 @pytest.mark.usefixtures("installed")
 def test_float64_is_refused_by_name(tiny):
     with pytest.raises(InputError, match="float32"):
-        projector(tiny, "parallelproj", torch.float64)
+        make_projector(tiny, "parallelproj", torch.float64)
 
 
 @pytest.mark.parallelproj
@@ -28,7 +28,7 @@ def test_float64_is_refused_by_name(tiny):
 def test_an_image_of_the_wrong_shape_does_not_reach_the_library(tiny):
     """The library itself projects it without a word."""
     with pytest.raises(InputError, match="needs"):
-        projector(tiny, "parallelproj")(torch.zeros(3, 4))
+        make_projector(tiny, "parallelproj")(torch.zeros(3, 4))
 
 
 def fake(monkeypatch, version):
@@ -52,7 +52,7 @@ def fake(monkeypatch, version):
 
 def test_the_library_gets_contiguous_float32_in_the_order_of_its_signature(tiny, monkeypatch):
     calls = fake(monkeypatch, "2.0.8")
-    operator = projector(tiny, "parallelproj")
+    operator = make_projector(tiny, "parallelproj")
     operator(torch.rand(2, 3, 4, dtype=torch.float64).transpose(1, 2))
     operator.adjoint(torch.rand(2, 8, 5).transpose(1, 2))
     assert len(calls) == 4
@@ -70,7 +70,7 @@ def test_the_library_gets_contiguous_float32_in_the_order_of_its_signature(tiny,
 def test_back_projection_starts_from_zero_each_time(tiny, monkeypatch):
     """The library adds to the image that it is given."""
     fake(monkeypatch, "2.0.8")
-    operator = projector(tiny, "parallelproj")
+    operator = make_projector(tiny, "parallelproj")
     y = torch.ones(tiny.sinogram_shape)
     torch.testing.assert_close(operator.adjoint(y), operator.adjoint(y), rtol=0, atol=0)
 
@@ -78,4 +78,4 @@ def test_back_projection_starts_from_zero_each_time(tiny, monkeypatch):
 def test_a_version_before_2_is_refused_with_the_cure(tiny, monkeypatch):
     fake(monkeypatch, "1.10.2")
     with pytest.raises(MissingError, match="older than 2.*conda install"):
-        projector(tiny, "parallelproj")
+        make_projector(tiny, "parallelproj")

@@ -76,7 +76,7 @@ def test_a_scanner_counts_its_planes():
 
 def test_sources_can_be_read_beside_the_numbers():
     scanner = load_scanner("biograph-truepoint")
-    assert scanner.reference.net_trues_millions == 300
+    assert scanner.reference_exam.net_trues_millions == 300
     assert "DEQ" in scanner.sources["reference.net_trues_millions"]
 
 

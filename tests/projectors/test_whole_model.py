@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from petrecon.projectors import AcquisitionModel, GaussianResolution, projector
+from petrecon.projectors import AcquisitionModel, GaussianResolution, make_projector
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one frame", "two frames"])
@@ -19,7 +19,7 @@ def whole(request):
     rand = lambda *lead: 0.2 + torch.rand(*lead, *geometry.sinogram_shape, generator=draw, dtype=torch.float64)  # noqa: E731
     lead = (2,) if request.param else ()
     return AcquisitionModel(
-        projector(geometry, "matrix", torch.float64),
+        make_projector(geometry, "matrix", torch.float64),
         attenuation=rand() / 1.2,
         normalisation=rand(),
         resolution=GaussianResolution(geometry.image_shape, geometry.voxel_size, 9.0),

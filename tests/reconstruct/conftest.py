@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from petrecon.projectors import AcquisitionModel, GaussianResolution, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, GaussianResolution, load_scanner, make_projector
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def image(geometry):
 
 
 def build(geometry, image, background=True, backend="matrix", counts=2e5):
-    op = projector(geometry, backend=backend, dtype=torch.float64)
+    op = make_projector(geometry, backend=backend, dtype=torch.float64)
     blur = GaussianResolution(geometry.image_shape, geometry.voxel_size, 5.0)
     scale = counts / float(op(blur(image)).sum())
     b = torch.full(geometry.sinogram_shape, 0.3 * counts / op(image).numel(), dtype=torch.float64)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.errors import InputError
-from petrecon.projectors import AcquisitionModel, load_scanner, projector
+from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
 from petrecon.reconstruct import fbp
 
 
@@ -14,7 +14,7 @@ def acquisition():
     x = torch.arange(64, dtype=torch.float64) - 31.5
     u, v = torch.meshgrid(4 * x, 4 * x, indexing="ij")
     disc = 5.0 * ((u - 20) ** 2 + (v + 10) ** 2 < 60**2).double()
-    return geometry, AcquisitionModel(projector(geometry, dtype=torch.float64), scale=2.0), disc, (u, v)
+    return geometry, AcquisitionModel(make_projector(geometry, dtype=torch.float64), scale=2.0), disc, (u, v)
 
 
 def test_a_disc_comes_back_at_its_activity(acquisition):
@@ -39,7 +39,7 @@ def test_three_dimensions_and_bad_cutoff_are_refused(acquisition):
         fbp(model(disc), model, cutoff=0.0)
     volume = load_scanner("biograph-truepoint").geometry("quick", dims=3)
     with pytest.raises(InputError, match="one ring"):
-        fbp(torch.zeros(volume.sinogram_shape), AcquisitionModel(projector(volume, "joseph")))
+        fbp(torch.zeros(volume.sinogram_shape), AcquisitionModel(make_projector(volume, "joseph")))
 
 
 def test_the_geometry_is_that_of_the_model(acquisition):

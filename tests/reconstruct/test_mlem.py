@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from petrecon.errors import InputError, ParameterError
-from petrecon.projectors import AcquisitionModel, available_backends, projector
+from petrecon.projectors import AcquisitionModel, available_backends, make_projector
 from petrecon.reconstruct import Quadratic, balanced_subsets, map_em, mlem, osem, poisson_nll
 
 from .conftest import build
@@ -71,7 +71,7 @@ def test_osem_agrees_with_mlem_at_equal_updates(clean_model, image):
 
 def test_a_subset_step_divides_by_the_sensitivity_of_that_subset(geometry, image):
     """Against dense algebra, with subsets made unequal by attenuation of half the views."""
-    op = projector(geometry, dtype=torch.float64)
+    op = make_projector(geometry, dtype=torch.float64)
     half = torch.where(torch.arange(geometry.views) % 2 == 0, 0.2, 1.0).double().expand(geometry.sinogram_shape)
     model = AcquisitionModel(op, attenuation=half, scale=50.0)
     y = torch.poisson(model(image), generator=torch.Generator().manual_seed(5))

@@ -11,7 +11,7 @@ from petrecon.ddip.ddim import ddim_step, noise_levels
 from petrecon.ddip.dip import DIPResult, dip
 from petrecon.ddip.drawing import draw_overview
 from petrecon.ddip.loop import DDIPResult, Step, ddip
-from petrecon.ddip.pretrain import load_prior, pretrain, prior_path, score_loss
+from petrecon.ddip.pretrain import load_prior, pretrain_score, prior_path, score_loss
 from petrecon.ddip.prox import closed_form, penalised_em
 from petrecon.ddip.sample import sample
 from petrecon.ddip.scale import measured_scale, scale_of
@@ -38,7 +38,7 @@ __all__ = [
     "measured_scale",
     "noise_levels",
     "penalised_em",
-    "pretrain",
+    "pretrain_score",
     "prior_path",
     "rank_histogram",
     "ranks",

@@ -48,7 +48,9 @@ def score_loss(
     return (predicted.float() - noise).square().mean()
 
 
-def pretrain(name: str, *, checkpoint_every: int = 250, stop_after: int | None = None, progress: bool = True) -> Path:
+def pretrain_score(
+    name: str, *, checkpoint_every: int = 250, stop_after: int | None = None, progress: bool = True
+) -> Path:
     """Train the score network of a card and write its weights; an interrupted training resumes.
 
     Parameters

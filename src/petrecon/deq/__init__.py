@@ -8,7 +8,7 @@ the logarithms of η, λ_t and ε. Images are (realisations, frames, x, y) in kB
 from petrecon.deq.anderson import NotConverged, Report, anderson, picard
 from petrecon.deq.approximate import jacobian_free_gradient, truncated_gradient, unrolled_gradient
 from petrecon.deq.binding import Binding, fit_srtm
-from petrecon.deq.dose_laws import LAWS, Fit, compare_laws, fit_law, predict_hyperparameters
+from petrecon.deq.dose_laws import LAWS, LawFit, compare_laws, fit_law, predict_hyperparameters
 from petrecon.deq.hyperparameters import Hyperparameters, expand, free_vector, hyperparameters
 from petrecon.deq.implicit import hypergradient, reconstruct, solve
 from petrecon.deq.mm_map import mm_map
@@ -27,7 +27,7 @@ from petrecon.deq.train_settings import TrainSettings
 
 __all__ = [
     "Binding",
-    "Fit",
+    "LawFit",
     "LAWS",
     "Search",
     "TrainSettings",

@@ -46,7 +46,7 @@ LAWS = {
 _STARTS = (-6.0, -2.0, -0.7, -0.1, 0.1, 0.7, 2.0)
 
 
-class Fit(NamedTuple):
+class LawFit(NamedTuple):
     """A law fitted to values over doses.
 
     Attributes
@@ -77,7 +77,7 @@ class Fit(NamedTuple):
         return _evaluate(LAWS[self.law], self.coefficients, np.asarray(dose, dtype=np.float64))
 
 
-def fit_law(law: str, doses: ArrayLike, values: ArrayLike) -> Fit:
+def fit_law(law: str, doses: ArrayLike, values: ArrayLike) -> LawFit:
     """Fit one law to positive doses and values of any sign, (n,) each, by least squares.
 
     Raises
@@ -106,10 +106,10 @@ def fit_law(law: str, doses: ArrayLike, values: ArrayLike) -> Fit:
         floor = np.finfo(float).eps ** 2 * max(float((v**2).mean()), 1e-300)
         aicc = n * math.log(max(rss / n, floor)) + 2 * K + 2 * K * (K + 1) / (n - K - 1)
     left_out = _left_out(LAWS[law], d, v) if n - 1 >= k else None
-    return Fit(law, coefficients, r2, adjusted, aicc, left_out, d, v)
+    return LawFit(law, coefficients, r2, adjusted, aicc, left_out, d, v)
 
 
-def compare_laws(doses: ArrayLike, values: ArrayLike, laws: Sequence[str] = tuple(LAWS)) -> list[Fit]:
+def compare_laws(doses: ArrayLike, values: ArrayLike, laws: Sequence[str] = tuple(LAWS)) -> list[LawFit]:
     """Fit several laws, in the order given; raises as `fit_law`."""
     return [fit_law(law, doses, values) for law in laws]
 

@@ -33,7 +33,7 @@ class Problem:
         Prompts.
     model : AcquisitionModel
         With one scale and one background per frame.
-    reference : Tensor, (T, x, y), or None
+    truth : Tensor, (T, x, y), or None
         True activity [kBq/mL].
     operator : LinearOperator
         A: projector and resolution, without any factor.
@@ -47,7 +47,7 @@ class Problem:
 
     counts: Tensor
     model: AcquisitionModel
-    reference: Tensor | None
+    truth: Tensor | None
     operator: LinearOperator
     line_background: Tensor
     sensitivity: Tensor
@@ -84,7 +84,7 @@ class Problem:
         return level[..., None, None].expand(self.shape).clone()
 
 
-def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor | None = None) -> Problem:
+def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | None = None) -> Problem:
     """Return a problem from its parts.
 
     Parameters
@@ -93,7 +93,7 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor |
         Prompts of B noise realisations.
     model : AcquisitionModel
         Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the problem's.
-    reference : Tensor, (T, x, y), optional
+    truth : Tensor, (T, x, y), optional
         True activity [kBq/mL]; training needs it.
 
     Raises
@@ -126,14 +126,14 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, reference: Tensor |
     beta = torch.where(dead, 1.0, background / torch.where(dead, 1.0, factors))
     reach = operator(torch.ones(image, dtype=dtype, device=counts.device))
     ratio = torch.where(reach > 0, beta / reach.clamp_min(1e-30), torch.inf).amin((-2, -1))
-    if reference is not None:
-        if tuple(reference.shape) != (frames, *image):
-            raise InputError(f"the reference has shape {tuple(reference.shape)}, needs {(frames, *image)}")
-        reference = reference.to(counts.device, dtype)
+    if truth is not None:
+        if tuple(truth.shape) != (frames, *image):
+            raise InputError(f"the truth has shape {tuple(truth.shape)}, needs {(frames, *image)}")
+        truth = truth.to(counts.device, dtype)
     return Problem(
         counts=counts.to(dtype),
         model=model,
-        reference=reference,
+        truth=truth,
         operator=operator,
         line_background=beta,
         sensitivity=sensitivity,
@@ -145,7 +145,7 @@ def problem_from_exam(exam: Exam, dtype: torch.dtype = torch.float32) -> Problem
     """Return the problem of a simulated dynamic exam, in single or double precision; raises as `dynamic_problem`."""
     if exam.frames is None:
         raise InputError("the exam has one frame: simulate it with a dynamic protocol, such as 'pe2i'")
-    return dynamic_problem(exam.counts, exam.model.to(dtype), exam.reference)
+    return dynamic_problem(exam.counts, exam.model.to(dtype), exam.truth)
 
 
 def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> float:
@@ -156,7 +156,7 @@ def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> f
     ParameterError
         If it is outside what an exam of the card can be simulated at.
     """
-    reference = load_scanner(scanner).reference.net_trues_millions
+    reference = load_scanner(scanner).reference_exam.net_trues_millions
     dose = float(net_trues_millions) / reference
     if not 0 < dose <= MAX_DOSE:
         raise ParameterError(

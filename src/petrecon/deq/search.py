@@ -17,9 +17,9 @@ from petrecon.deq.problem import Problem
 from petrecon.deq.train_hyperparameters import evaluate
 from petrecon.errors import ParameterError
 
-Interval = tuple[float, float]
-ETA: Interval = (1e-2, 10.0)
-LAMBDA: Interval = (1e-3, 1.0)
+Range = tuple[float, float]
+ETA: Range = (1e-2, 10.0)
+LAMBDA: Range = (1e-3, 1.0)
 
 
 @dataclass
@@ -89,8 +89,8 @@ def grid_search(
     training: Problem,
     validation: Problem | None = None,
     *,
-    eta: Interval = ETA,
-    lam: Interval = LAMBDA,
+    eta: Range = ETA,
+    lam: Range = LAMBDA,
     points: int = 6,
     refinements: int = 0,
     budget: int | None = None,
@@ -143,8 +143,8 @@ def tpe_search(
     training: Problem,
     validation: Problem | None = None,
     *,
-    eta: Interval = ETA,
-    lam: Interval = LAMBDA,
+    eta: Range = ETA,
+    lam: Range = LAMBDA,
     trials: int | None = None,
     budget: int | None = None,
     seed: int = 0,
@@ -199,7 +199,7 @@ def tpe_search(
     return evaluated.result(validation, complete=trials is None or len(evaluated.rows) == trials)
 
 
-def _checked(name: str, interval: Interval) -> Interval:
+def _checked(name: str, interval: Range) -> Range:
     low, high = interval
     if not (0 < low < high < math.inf):
         raise ParameterError(f"{name} ranges over {interval}: give (low, high) with 0 < low < high")

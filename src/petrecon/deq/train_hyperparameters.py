@@ -54,7 +54,7 @@ class Training:
 
 def squared_error(x: Tensor, problem: Problem, *, per_frame: bool = False) -> Tensor:
     """Return the mean squared error of each realisation [(kBq/mL)²], (B,), or (B, T) per frame; float64."""
-    square = (x - _reference(problem)).double().square().mean((-2, -1))
+    square = (x - _truth(problem)).double().square().mean((-2, -1))
     return square if per_frame else square.mean(-1)
 
 
@@ -82,7 +82,7 @@ def train(
     Parameters
     ----------
     training, validation : Problem
-        With reference images, of B realisations each. The validation is only evaluated at the end.
+        With true images, of B realisations each. The validation is only evaluated at the end.
     settings : TrainSettings
     start : Tensor, (n_hyperparameters,), optional
         Free logarithms to start from.
@@ -98,13 +98,13 @@ def train(
     Raises
     ------
     ParameterError, InputError
-        For a number of hyperparameters that does not suit the frames, missing references, or a checkpoint of another
+        For a number of hyperparameters that does not suit the frames, missing true images, or a checkpoint of another
         training.
     NotConverged
         As `settings.on_failure` says.
     """
     frames = training.frames
-    reference = _reference(training)
+    truth = _truth(training)
     free = nn.Parameter(_first_logarithms(settings, frames, start))
     adam = torch.optim.Adam([free], lr=settings.lr)
     result = Training(expand(free.detach(), frames, settings.epsilon), free.detach())
@@ -132,7 +132,7 @@ def train(
         rate = cosine(step - 1, settings.steps - 1, first=settings.lr, last=settings.final_lr)
         adam.param_groups[0]["lr"] = rate
         index = _batch_of(step - 1, len(training), settings)
-        row, spent = _set_gradient(free, training, reference, index, warm, settings)
+        row, spent = _set_gradient(free, training, truth, index, warm, settings)
         result.evaluations += spent
         result.seconds += time.perf_counter() - began
         result.history.append(
@@ -157,7 +157,7 @@ def _first_logarithms(settings: TrainSettings, frames: int, start: Tensor | None
 
 
 def _set_gradient(
-    free: nn.Parameter, training: Problem, reference: Tensor, index: Tensor, warm: Any, settings: TrainSettings
+    free: nn.Parameter, training: Problem, truth: Tensor, index: Tensor, warm: Any, settings: TrainSettings
 ) -> tuple[Row, int]:
     """Set the gradient of a batch's mean loss; return what the history says of the step, and its map evaluations."""
     part = training.select(index)
@@ -171,7 +171,7 @@ def _set_gradient(
         part,
         theta,
         x,
-        2 * (x - reference) / x[0].numel(),
+        2 * (x - truth) / x[0].numel(),
         warm.adjoints[index],
         adjoint=settings.adjoint,
         tol=settings.adjoint_tol,
@@ -189,10 +189,10 @@ def _set_gradient(
     return row, report.evaluations + back.evaluations
 
 
-def _reference(problem: Problem) -> Tensor:
-    if problem.reference is None:
-        raise InputError("the problem has no reference image: give one to dynamic_problem")
-    return problem.reference
+def _truth(problem: Problem) -> Tensor:
+    if problem.truth is None:
+        raise InputError("the problem has no true image: give one to dynamic_problem")
+    return problem.truth
 
 
 def _batch_of(step: int, count: int, settings: TrainSettings) -> Tensor:

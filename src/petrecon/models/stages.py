@@ -47,7 +47,7 @@ def shown_grid(grid: tuple[int, ...]) -> str:
     return f"{grid[0]}³" if len(set(grid)) == 1 else "·".join(str(n) for n in grid)
 
 
-def blank(spec: UNETRSpec | CVTGANSpec) -> nn.Module:
+def build_on_meta(spec: UNETRSpec | CVTGANSpec) -> nn.Module:
     """Return a network of these widths without numbers (on torch's meta device): only its shapes can be asked.
 
     It costs no memory, so the published widths can be counted on any machine.
@@ -62,7 +62,7 @@ def stages(spec: UNETRSpec | CVTGANSpec) -> dict[str, StageSize]:
     Sizes are those of the features that each stage gives out when a patch of `spec.patch` goes through a network
     built from `spec`.
     """
-    network = blank(spec).eval()
+    network = build_on_meta(spec).eval()
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Any:

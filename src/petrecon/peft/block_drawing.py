@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from petrecon.models import CVTGANSpec, UNETRSpec
-from petrecon.models.stages import blank
+from petrecon.models.stages import build_on_meta
 from petrecon.peft.bottleneck import Adapter
 from petrecon.peft.counting import count
 from petrecon.peft.prompts import ChannelPrompts, TokenPrompts
 from petrecon.peft.recipes import Recipe
 from petrecon.peft.ssf import ScaleShift
-from petrecon.peft.tuning import apply, tuning_of
+from petrecon.peft.tuning import apply_recipe, tuning_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def draw_block(spec: UNETRSpec | CVTGANSpec, recipe: Recipe, ax: Axes, title: st
     title : str
         Instead of the recipe's label.
     """
-    network = apply(blank(spec), recipe)
+    network = apply_recipe(build_on_meta(spec), recipe)
     name, block = _first_block(network)
     tuning = tuning_of(network)
     assert tuning is not None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from petrecon.models import CVTGANSpec, UNETRSpec
 from petrecon.models.drawing import draw_architecture
-from petrecon.models.stages import blank
+from petrecon.models.stages import build_on_meta
 from petrecon.peft.block_drawing import draw_block
 from petrecon.peft.recipes import METHODS, Recipe
-from petrecon.peft.tuning import apply, base_tensors
+from petrecon.peft.tuning import apply_recipe, base_tensors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def insertions(spec: UNETRSpec | CVTGANSpec, recipe: Recipe) -> dict[str, int]:
     dict of int
         Stage (child of the root module) → numbers in inserted modules. The values add up to `count(...).trainable`.
     """
-    network = apply(blank(spec), recipe)
+    network = apply_recipe(build_on_meta(spec), recipe)
     own = {id(tensor) for tensor in base_tensors(network).values()}
     found: dict[str, int] = {}
     for name, parameter in network.named_parameters():

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from petrecon.errors import InputError, MissingError, ParameterError
 from petrecon.peft.parts import architecture_of
 from petrecon.peft.recipes import Recipe
-from petrecon.peft.tuning import adapting_statistics, apply, base_tensors, remove, tuning_of
+from petrecon.peft.tuning import adapting_statistics, apply_recipe, base_tensors, remove, tuning_of
 
 _FORMAT = "petrecon-adapter-1"
 
@@ -100,7 +100,7 @@ def load_adapter(network: nn.Module, path: str | Path) -> Recipe:
     _check_belongs(path, about, network)
     recipe = _recipe(path, about)
     remove(network)
-    apply(network, recipe, seed=int(about["seed"]))
+    apply_recipe(network, recipe, seed=int(about["seed"]))
     own = _tuned_tensors(network, recipe)
     wrong = sorted(
         n for n in own.keys() | tensors.keys() if n not in own or n not in tensors or own[n].shape != tensors[n].shape

@@ -100,7 +100,7 @@ def part_of(architecture: str, part: str) -> Part:
     return found
 
 
-def why_not(architecture: str, part: str, method: str) -> str | None:
+def reason_against(architecture: str, part: str, method: str) -> str | None:
     """Return the reason why a part cannot have a method, or None when it can."""
     modules = part_of(architecture, part)
     needed = {"vpt": modules.prompts}.get(method, getattr(modules, method, ""))
@@ -118,7 +118,7 @@ def check_feasible(architecture: str, recipe: Recipe) -> None:
         It names the method, the part and the reason.
     """
     for part, method in (("encoder", recipe.encoder), ("decoder", recipe.decoder)):
-        reason = why_not(architecture, part, method) if method else None
+        reason = reason_against(architecture, part, method) if method else None
         if reason:
             raise ParameterError(f"{METHODS[str(method)]} is not feasible in the {part} of {architecture}: {reason}")
 
@@ -135,11 +135,11 @@ def single_methods(architecture: str) -> dict[str, Recipe]:
     rows["bitfit"] = Recipe(bitfit=True)
     for method in MIXED:
         rows[method] = Recipe(method, method if both and method != "vpt" else None)
-    rows["petite"] = petite(architecture)
+    rows["petite"] = petite_recipe(architecture)
     return rows
 
 
-def petite(architecture: str) -> Recipe:
+def petite_recipe(architecture: str) -> Recipe:
     """Return the paper's best mix: VPT → LoRA in CVT-GAN, LoRA → SSF in UNETR, both with BitFit."""
     pairs = {"cvt-gan": ("vpt", "lora"), "unetr": ("lora", "ssf")}
     if architecture not in pairs:
@@ -158,7 +158,7 @@ def mixes(architecture: str) -> dict[str, Recipe]:
     found = {}
     for encoder, decoder in product(MIXED, MIXED):
         pair = (("encoder", encoder), ("decoder", decoder))
-        if encoder == decoder or any(why_not(architecture, part, method) for part, method in pair):
+        if encoder == decoder or any(reason_against(architecture, part, method) for part, method in pair):
             continue
         reduction = 16 if (architecture, encoder) == ("unetr", "adapters") else None
         found[f"{encoder}->{decoder}"] = Recipe(encoder, decoder, bitfit=True, reduction=reduction)

@@ -67,7 +67,7 @@ def set_module(network: nn.Module, name: str, module: nn.Module) -> None:
     setattr(network.get_submodule(parent), child, module)
 
 
-def apply(network: nn.Module, recipe: Recipe, seed: int = 0) -> nn.Module:
+def apply_recipe(network: nn.Module, recipe: Recipe, seed: int = 0) -> nn.Module:
     """Put a recipe into a network, in place: insert its modules, freeze the rest, free what it trains.
 
     The network computes exactly what it did before, and exactly the recipe's parameters require gradient.

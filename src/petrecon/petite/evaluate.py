@@ -9,13 +9,13 @@ from torch import Tensor
 
 from petrecon.errors import InputError
 from petrecon.metrics import petite_scores, psnr
-from petrecon.petite.pairs import Pairs
+from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.scaling import scaled
 
 Scores = dict[str, float | str | int]
 
 
-def score_volumes(predicted: Tensor, pairs: Pairs, scaling: str = "each") -> list[Scores]:
+def score_volumes(predicted: Tensor, pairs: ScanPairs, scaling: str = "each") -> list[Scores]:
     """Score predictions against the long scans, volume by volume.
 
     Parameters
@@ -62,7 +62,7 @@ def score_volumes(predicted: Tensor, pairs: Pairs, scaling: str = "each") -> lis
     return rows
 
 
-def bounds(pairs: Pairs, scaling: str = "each") -> dict[str, list[Scores]]:
+def score_bounds(pairs: ScanPairs, scaling: str = "each") -> dict[str, list[Scores]]:
     """Return the scores of the raw short scan (what a network starts from) and of the ceiling.
 
     The ceiling is the reconstruction of noise-free counts, on the long scan's own scale in kBq/mL: the best

@@ -41,7 +41,7 @@ def exam_key(member: Member, instrument: Instrument, dose: float) -> dict[str, A
     return {
         **anatomy_key(member.anatomy),
         "seed": member.seed,
-        "findings": [(low.region, low.factor) for low in member.findings()],
+        "findings": [(low.region, low.factor) for low in member.hypometabolic_regions()],
         "scanner": scanner,
         "profile": instrument.profile,
         "reconstruction": instrument.reconstruction.as_dict(),
@@ -60,7 +60,7 @@ def member_subject(member: Member, instrument: Instrument) -> Subject:
         voxel_size=instrument.geometry.voxel_size,
         dims=3,
         slice_mm=instrument.reconstruction.axial_centre_mm,
-        hypometabolism=member.findings(),
+        hypometabolism=member.hypometabolic_regions(),
     )
 
 
@@ -105,7 +105,7 @@ def simulate(member: Member, instrument: Instrument, dose: float = 1.0) -> dict[
     lines = instrument.model(attenuation)(torch.cat([frames, truth[None]]))
 
     card = instrument.scanner
-    reference = card.reference
+    reference = card.reference_exam
     target = reference.net_trues_millions * 1e6 * (sum(FRAMES.durations_s) / reference.duration_s)
     weights = torch.from_numpy(FRAMES.decay_integrals())
     per_frame = lines[:-1].flatten(1).sum(1, dtype=torch.float64) * weights

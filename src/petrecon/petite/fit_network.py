@@ -18,7 +18,7 @@ from petrecon.models.precision import forward_precision
 from petrecon.peft import trainable_parameters
 from petrecon.petite.evaluate import Scores, mean_scores, score_volumes
 from petrecon.petite.infer import predict
-from petrecon.petite.pairs import Pairs
+from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.patches import PatchSampler, pad_to
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import Settings
@@ -71,11 +71,11 @@ class Fit:
 
 def fit(
     network: nn.Module,
-    pairs: Pairs,
+    pairs: ScanPairs,
     settings: Settings,
     *,
     discriminator: nn.Module | None = None,
-    validation: Pairs | None = None,
+    validation: ScanPairs | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> Fit:
@@ -185,7 +185,7 @@ def _lay_out(network: nn.Module) -> None:
             cast(Any, module).to(memory_format=torch.channels_last_3d)
 
 
-def _validate(network: nn.Module, validation: Pairs, settings: Settings, step: int, result: Fit) -> None:
+def _validate(network: nn.Module, validation: ScanPairs, settings: Settings, step: int, result: Fit) -> None:
     (short,) = scaled(validation, settings.scaling, ("short",))
     result.predicted = predict(network, short, settings.patch, pad=settings.pad)
     result.scores = score_volumes(result.predicted, validation, settings.scaling)

@@ -17,7 +17,7 @@ from petrecon.projectors import (
     LinearOperator,
     Scanner,
     load_scanner,
-    projector,
+    make_projector,
 )
 from petrecon.reconstruct import balanced_subsets
 
@@ -105,6 +105,6 @@ def instrument(scanner: str, profile: str = "quick") -> Instrument:
 
 def assemble(card: Scanner, geometry: Geometry, protocol: Reconstruction, profile: str) -> Instrument:
     """Return the instrument of a given 3D geometry and reconstruction."""
-    parts = [projector(g) for g in geometry.subsets(balanced_subsets(geometry.views, protocol.subsets))]
+    parts = [make_projector(g) for g in geometry.subsets(balanced_subsets(geometry.views, protocol.subsets))]
     resolution = GaussianResolution(geometry.image_shape, geometry.voxel_size, card.resolution_fwhm_mm)
     return Instrument(card, profile, geometry, Interleaved(geometry, parts), resolution, protocol)

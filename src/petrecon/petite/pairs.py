@@ -18,7 +18,7 @@ from petrecon.reconstruct.progress import counted
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class ScanPairs:
     """Volumes of N members of one scanner's population, (N, X, Y, Z); kBq/mL but for `brain`.
 
     Attributes
@@ -65,7 +65,7 @@ class Pairs:
         """Voxels along x, y and z."""
         return tuple(self.short.shape[1:])
 
-    def select(self, chosen: Iterable[Member | int]) -> Pairs:
+    def select(self, chosen: Iterable[Member | int]) -> ScanPairs:
         """Return some of the members, by place or as `Member`.
 
         Raises
@@ -80,14 +80,14 @@ class Pairs:
             raise InputError(f"{missing[0]} is not among these {len(self)} subjects: load it first")
         index = [places[m] if isinstance(m, Member) else m for m in wanted]
         volumes = {f.name: getattr(self, f.name)[index] for f in fields(self)[:5]}
-        return Pairs(
+        return ScanPairs(
             **volumes, members=tuple(self.members[i] for i in index), voxel_size=self.voxel_size, dose=self.dose
         )
 
 
 def load_pairs(
     members: Sequence[Member], dose: float = 1.0, *, profile: str = "quick", progress: bool = False
-) -> Pairs:
+) -> ScanPairs:
     """Return the exams of members of one scanner, simulating those that are not on disk yet.
 
     An interrupted call continues where it stopped; a damaged file is made again.
@@ -120,7 +120,7 @@ def load_pairs(
     for _, member in zip(counted(len(members), f"exams on {scanners[0]}", progress), members, strict=True):
         found.append(_exam(member, machine, float(dose)))
     stacked = {name: torch.stack([v[name] for v in found]) for name in found[0]}
-    return Pairs(**stacked, members=tuple(members), voxel_size=machine.geometry.voxel_size, dose=float(dose))
+    return ScanPairs(**stacked, members=tuple(members), voxel_size=machine.geometry.voxel_size, dose=float(dose))
 
 
 def _exam(member: Member, machine: Instrument, dose: float) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ class Member:
         """What makes two members the same person: anatomy and seed."""
         return self.anatomy, self.seed
 
-    def findings(self) -> tuple[Hypometabolism, ...]:
+    def hypometabolic_regions(self) -> tuple[Hypometabolism, ...]:
         """Return the regions of low uptake: none in a third of the members, else one to three regions at 0.6–0.9."""
         draw = generator(self.seed, "findings")
         chosen = draw.permutation(len(LOWERED))[: int(draw.integers(1, 4))]

@@ -106,7 +106,7 @@ _OWN: dict[str, dict[str, dict[str, Any]]] = {
         "ssf": {"learning_rate": 1e-2, "schedule": "cosine"},
     },
 }
-METHODS = ("pretraining", "no-ft", "full-ft", "layernorm", "bitfit", "lora", "adapters", "vpt", "ssf", "petite")
+TABLE_4_COLUMNS = ("pretraining", "no-ft", "full-ft", "layernorm", "bitfit", "lora", "adapters", "vpt", "ssf", "petite")
 
 
 def table4(architecture: str, method: str, **changes: Any) -> Settings:
@@ -129,7 +129,7 @@ def table4(architecture: str, method: str, **changes: Any) -> Settings:
         For an unknown architecture, method or field, or a value out of range.
     """
     method = "petite" if "->" in method else method
-    for value, known, what in ((architecture, _SHARED, "architecture"), (method, METHODS, "method in Table 4")):
+    for value, known, what in ((architecture, _SHARED, "architecture"), (method, TABLE_4_COLUMNS, "method in Table 4")):
         if value not in known:
             raise ParameterError(f"there is no {what} {value!r}.{did_you_mean(value, known)}")
     names = {f.name for f in fields(Settings)}

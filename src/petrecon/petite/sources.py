@@ -29,7 +29,7 @@ SPECS: dict[str, type[UNETRSpec] | type[CVTGANSpec]] = {"unetr": UNETRSpec, "cvt
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SourceNetwork:
     """A pre-trained network with what it was trained on.
 
     Attributes
@@ -54,7 +54,7 @@ class Source:
     network: nn.Module
     discriminator: nn.Module | None
 
-    def players(self) -> tuple[nn.Module, nn.Module | None]:
+    def generator_and_discriminator(self) -> tuple[nn.Module, nn.Module | None]:
         """Return copies of network and discriminator, to tune."""
         return copy.deepcopy(self.network), copy.deepcopy(self.discriminator)
 
@@ -77,7 +77,7 @@ def source_name(network: str, scanner: str, suffix: str = "") -> str:
     return name
 
 
-def read_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settings]:
+def read_training_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settings]:
     """Return a training card with its network and its settings.
 
     Raises
@@ -112,7 +112,7 @@ def read_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpec, Settin
     return card, spec, settings
 
 
-def pretrain(name: str, *, progress: bool = True) -> Path:
+def pretrain_source(name: str, *, progress: bool = True) -> Path:
     """Pre-train the network of a card on its source scanner and write its weights; an interrupted training resumes.
 
     Parameters
@@ -125,21 +125,21 @@ def pretrain(name: str, *, progress: bool = True) -> Path:
     path
         The weight file; its receipt lies beside it.
     """
-    card, spec, settings = read_card(name)
+    card, spec, settings = read_training_card(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs = load_pairs(
         population(card["scanner"], "train", card["subjects"]), card["dose"], profile=card["profile"], progress=progress
     )
     held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], profile=card["profile"])
     network = build(spec, settings.seed).to(device)
-    judge = build_discriminator(spec, settings.seed).to(device) if isinstance(spec, CVTGANSpec) else None
+    discriminator = build_discriminator(spec, settings.seed).to(device) if isinstance(spec, CVTGANSpec) else None
     checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
     result = fit(
-        network, pairs, settings, discriminator=judge, validation=held, checkpoint=checkpoint, progress=progress
+        network, pairs, settings, discriminator=discriminator, validation=held, checkpoint=checkpoint, progress=progress
     )
     state = {f"network.{k}": v for k, v in network.state_dict().items()}
-    if judge is not None:
-        state |= {f"discriminator.{k}": v for k, v in judge.state_dict().items()}
+    if discriminator is not None:
+        state |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
     target = weights_path(name)
     part = max(1, settings.steps // 20)
     losses = [row["loss"] for row in result.history]
@@ -165,7 +165,7 @@ def pretrain(name: str, *, progress: bool = True) -> Path:
     return target
 
 
-def load_source(name: str) -> Source:
+def load_source(name: str) -> SourceNetwork:
     """Return a shipped source network, frozen and in evaluation mode.
 
     Raises
@@ -173,7 +173,7 @@ def load_source(name: str) -> Source:
     MissingError, InputError, CardError
         If the weights are missing, damaged or of another network than the card's.
     """
-    card, spec, settings = read_card(name)
+    card, spec, settings = read_training_card(name)
     path = weights_path(name)
     held, state = load_weights(path, KIND)
     receipt = path.with_suffix(".json")
@@ -188,13 +188,15 @@ def load_source(name: str) -> Source:
         raise InputError(f"the weights {path.name} are of other widths than their card: run 'petrecon train {name}'")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = build(spec)
-    judge = build_discriminator(spec) if isinstance(spec, CVTGANSpec) else None
-    for player, prefix in ((network, "network."), (judge, "discriminator.")):
+    discriminator = build_discriminator(spec) if isinstance(spec, CVTGANSpec) else None
+    for player, prefix in ((network, "network."), (discriminator, "discriminator.")):
         if player is not None:
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             load_into(player, own, path.name)
             player.to(device).eval().requires_grad_(False)
-    return Source(name, card["scanner"], card["scaling"], card["profile"], card["dose"], spec, settings, network, judge)
+    return SourceNetwork(
+        name, card["scanner"], card["scaling"], card["profile"], card["dose"], spec, settings, network, discriminator
+    )
 
 
 def _spec(architecture: str, widths: dict[str, Any]) -> UNETRSpec | CVTGANSpec:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petrecon.petite.pairs import Pairs
+from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.settings import Settings
 from petrecon.provenance.code import code_digest
 
@@ -58,7 +58,7 @@ class Trained:
         restore_state(self._network, state_dict)
 
 
-def identity_of(networks: list[Any], pairs: Pairs, settings: Settings, precision: str) -> dict[str, Any]:
+def identity_of(networks: list[Any], pairs: ScanPairs, settings: Settings, precision: str) -> dict[str, Any]:
     """Return what a checkpoint must agree with: code, settings, subjects, data, and the weights it started from."""
     digest = hashlib.sha256()
     for network in networks:

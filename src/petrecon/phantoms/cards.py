@@ -107,7 +107,7 @@ def _holds(file: Path, with_field: str) -> bool:
     return f"\n{with_field}:" in f"\n{file.read_text(encoding='utf-8')}"
 
 
-def read_card(name: str | Path, with_field: str) -> Card:
+def read_tracer_card(name: str | Path, with_field: str) -> Card:
     """Read a card by name or path; `ParameterError` for an unknown name, `CardError` for a broken file."""
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):

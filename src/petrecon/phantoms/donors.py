@@ -63,7 +63,7 @@ def pose(labels: Labels, affine: NDArray[np.float64]) -> tuple[NDArray[np.float6
     target = np.array([atlas[n][0] for n in common])
     weights = np.where(np.array(common) < 1000, DEEP_WEIGHT, 1.0)
     rigid = reg.rigid(source, target, weights)
-    return rigid, {"own": reg.apply(rigid, source), "atlas": target, "labels": np.array(common)}
+    return rigid, {"own": reg.apply_affine(rigid, source), "atlas": target, "labels": np.array(common)}
 
 
 def build_donor(donor: str) -> tuple[Labels, NDArray[np.float64]]:
@@ -86,7 +86,7 @@ def build_donor(donor: str) -> tuple[Labels, NDArray[np.float64]]:
 
     atlas, atlas_affine = dk_aseg()
     to_atlas = reg.affine_fit(points["own"], points["atlas"])
-    residuals = points["atlas"] - reg.apply(to_atlas, points["own"])
+    residuals = points["atlas"] - reg.apply_affine(to_atlas, points["own"])
     spacing = 8.0
     nodes = tuple(int(np.ceil(n / spacing)) + 1 for n in GRID_SHAPE)
     shift = reg.smooth_displacement(points["own"], residuals, GRID_ORIGIN, nodes, spacing)
@@ -106,7 +106,7 @@ def carry(
 
     to_index = np.asarray(np.linalg.inv(atlas_affine), dtype=np.float64)
     matrix = to_index[:3, :3] @ to_atlas[:3, :3]
-    start = reg.apply(to_index, reg.apply(to_atlas, GRID_ORIGIN))
+    start = reg.apply_affine(to_index, reg.apply_affine(to_atlas, GRID_ORIGIN))
     zoom = 1.0 / spacing
     coordinates = np.empty((3, *GRID_SHAPE), dtype=np.float32)
     i, j, k = np.ogrid[tuple(slice(n) for n in GRID_SHAPE)]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from petrecon.phantoms.cards import card_names, read_card
+from petrecon.phantoms.cards import card_names, read_tracer_card
 from petrecon.phantoms.draws import check_seed, generator, region_normal
 from petrecon.phantoms.frames import Frames
 from petrecon.phantoms.kinetics import frame_means, one_tissue, plasma_input, srtm
@@ -22,7 +22,7 @@ from petrecon.phantoms.tracers import lowered
 STEP_MIN = 1.0 / 60
 _STRIATUM = ("putamen", "caudate", "accumbens")
 _BLOODLESS = ("csf", "skull", "scalp", "air")
-Interval = tuple[float, float]
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Protocol:
     amplitudes: tuple[float, ...]
     rates_per_min: tuple[float, ...]
     delay_min: float
-    reference: dict[str, Interval]
-    blood_fraction: Interval
+    reference: dict[str, Range]
+    blood_fraction: Range
     peak: float
     region_jitter: float
     striatum_jitter: float
     subject_jitter: float
-    regions: dict[str, dict[str, Interval]]
+    regions: dict[str, dict[str, Range]]
 
-    def ranges(self, region: Region) -> dict[str, Interval] | None:
+    def ranges(self, region: Region) -> dict[str, Range] | None:
         """Return the ranges of R1 and BP of a region, or None where nothing is taken up."""
         for key in (region.name, base_name(region.name), region.tissue):
             if key in self.regions:
@@ -78,7 +78,7 @@ def protocol_names() -> list[str]:
 
 def load_protocol(name: str | Path = "pe2i") -> Protocol:
     """Load a protocol by name or from a card; raises `ParameterError` or `CardError` naming the field."""
-    card = read_card(name, "frames_s")
+    card = read_tracer_card(name, "frames_s")
     card.only(
         {
             "name",
@@ -170,7 +170,7 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
     return Dynamic(torch.stack(images), tacs, parameters, frames)
 
 
-def _draw_parameters(ranges: dict[str, Interval], region: Region, seed: int, jitter: float) -> dict[str, float]:
+def _draw_parameters(ranges: dict[str, Range], region: Region, seed: int, jitter: float) -> dict[str, float]:
     """Draw R1 and BP: uniform in their ranges, times a random factor; the sides differ little."""
     shared = generator(seed, "ranges", base_name(region.name))
     return {key: shared.uniform(*ranges[key]) * (1 + jitter * region_normal(seed, region, key)) for key in ("R1", "BP")}

@@ -33,7 +33,7 @@ from petrecon.projectors import (
     GaussianResolution,
     attenuation_factors,
     load_scanner,
-    projector,
+    make_projector,
 )
 
 SLICE_SHARE = 1.3
@@ -41,7 +41,7 @@ SLICE_SHARE = 1.3
 head fills the middle (1.0–1.5; this project)."""
 
 MAX_DOSE = 4.0
-Source = Tensor | Tracer | Dynamic | Protocol | str
+ActivitySource = Tensor | Tracer | Dynamic | Protocol | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Exam:
         Measured prompts.
     model : AcquisitionModel
         Expected counts of an image in kBq/mL, with the exact background.
-    reference : ([T,] *grid) float32 tensor
+    truth : ([T,] *grid) float32 tensor
         True activity, kBq/mL, decay-corrected.
     subject : Subject
     dose : float
@@ -70,7 +70,7 @@ class Exam:
 
     counts: Tensor
     model: AcquisitionModel
-    reference: Tensor
+    truth: Tensor
     subject: Subject
     dose: float
     trues: Tensor
@@ -112,7 +112,7 @@ class Exam:
 
 def simulate_exam(
     subject: Subject,
-    activity_or_tracer: Source,
+    activity_or_tracer: ActivitySource,
     scanner: Any,
     dose: float = 1.0,
     seed: int = 0,
@@ -175,12 +175,12 @@ def simulate_exam(
     geometry = card.geometry(
         profile=profile, dims=len(grid), image_shape=grid, voxel_size=subject.voxel_size, **overrides
     )
-    project = projector(geometry, backend=backend)
+    project = make_projector(geometry, backend=backend)
     attenuation = attenuation_factors(project, subject.mu)
     resolution = GaussianResolution(grid, subject.voxel_size, card.resolution_fwhm_mm)
     ideal = AcquisitionModel(project, attenuation=attenuation, resolution=resolution)(x)
     share = SLICE_SHARE / card.planes if len(grid) == 2 else 1.0
-    target = card.reference.net_trues_millions * 1e6 * share
+    target = card.reference_exam.net_trues_millions * 1e6 * share
 
     weights = torch.tensor(frames.decay_integrals() if frames else [1.0], dtype=torch.float64)
     per_frame = ideal.reshape(len(weights), -1).sum(1, dtype=torch.float64) * weights
@@ -200,7 +200,7 @@ def simulate_exam(
     return Exam(
         counts=draws[0] if realisations is None else torch.stack(draws),
         model=model,
-        reference=x,
+        truth=x,
         subject=subject,
         dose=dose,
         trues=trues,
@@ -222,7 +222,9 @@ def _checked_dose(dose: float) -> float:
     return float(dose)
 
 
-def _activity(subject: Subject, source: Source, seed: int, frames: Frames | None) -> tuple[Tensor, Frames | None]:
+def _activity(
+    subject: Subject, source: ActivitySource, seed: int, frames: Frames | None
+) -> tuple[Tensor, Frames | None]:
     """Turn any source of activity into a tensor ([T,] *grid), kBq/mL, and its frames."""
     if isinstance(source, str):
         if is_card(source, "uptake"):

@@ -96,7 +96,7 @@ def in_words(head: Anatomy) -> str:
     return text
 
 
-def look(path: str, label_table: str | None = None, out: Path | str | None = None) -> str:
+def describe_labels(path: str, label_table: str | None = None, out: Path | str | None = None) -> str:
     """Return what is understood of a label map, as text; with `out` (.png, .pdf or .svg), also write its picture there.
 
     Raises

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from petrecon.errors import InputError
 from petrecon.phantoms.label_tables import CURE, LabelTable
 from petrecon.phantoms.regions import base_name, side_of
-from petrecon.phantoms.registration import affine_fit, apply, centroids
+from petrecon.phantoms.registration import affine_fit, apply_affine, centroids
 
 Array = NDArray[np.float64]
 Places = dict[int, tuple[Array, int]]
@@ -96,7 +96,7 @@ def refuse_astray(path: Path | str, places: Places, table: LabelTable) -> None:
     if len(shared) < ENOUGH:
         return
     here, there = (np.array([p[n][0] for n in shared]) for p in (places, atlas))
-    off = np.linalg.norm(apply(affine_fit(here, there), here) - there, axis=1)
+    off = np.linalg.norm(apply_affine(affine_fit(here, there), here) - there, axis=1)
     if (middle := float(np.median(off))) > ASTRAY_MM:
         told = f"half of its {len(shared)} known regions lie {middle:.0f} mm or more from where a brain has them"
         raise InputError(f"{path}: {_misread(told, table)}")

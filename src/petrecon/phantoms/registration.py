@@ -67,7 +67,7 @@ def affine_fit(source: Array, target: Array, weights: Array | None = None) -> Ar
     return out
 
 
-def apply(affine: Array, points: Array) -> Array:
+def apply_affine(affine: Array, points: Array) -> Array:
     """Apply a (4, 4) affine map to points (..., 3)."""
     return points @ affine[:3, :3].T + affine[:3, 3]
 

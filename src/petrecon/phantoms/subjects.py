@@ -65,7 +65,7 @@ class Subject:
         """Give every label a value (0 when not named) and average over each voxel; (*grid) float32."""
         return paint(self.fine, tuple(self.labels.shape), values, gain)
 
-    def masks(self, name: str) -> Tensor:
+    def mask(self, name: str) -> Tensor:
         """Return the voxels of a tissue or region (``grey``, ``putamen``, ``left-putamen``), (*grid) bool."""
         return torch.isin(self.labels, torch.tensor(labels_named(name, self.regions), dtype=torch.int16))
 

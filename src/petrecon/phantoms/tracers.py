@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from petrecon.phantoms.cards import card_names, read_card
+from petrecon.phantoms.cards import card_names, read_tracer_card
 from petrecon.phantoms.draws import check_seed, normal, region_normal
 from petrecon.phantoms.lesions import labels_named
 from petrecon.phantoms.regions import REGIONS, TISSUES, Region, base_name
@@ -44,7 +44,7 @@ class Tracer:
     region_jitter: float
     subject_jitter: float
 
-    def of(self, region: Region) -> float:
+    def uptake_in(self, region: Region) -> float:
         """Return the uptake of a region, kBq/mL, before any random difference."""
         for key in (region.name, base_name(region.name), region.tissue, _FALLBACK.get(region.tissue, "")):
             if key in self.uptake:
@@ -67,7 +67,7 @@ def load_tracer(name: str | Path) -> Tracer:
     CardError
         If a field is missing, unknown, out of range or without a source; the field is named.
     """
-    card = read_card(name, "uptake")
+    card = read_tracer_card(name, "uptake")
     card.only({"name", "title", "half_life_min", "unit", "uptake", "jitter"})
     if card.text("unit") != "kBq/mL":
         raise card.fault("unit", "must be kBq/mL")
@@ -109,7 +109,7 @@ def activity(subject: Subject, tracer: Tracer | str, seed: int = 0) -> Tensor:
     factors = lowered(subject)
     level = 1 + tracer.subject_jitter * normal(seed, "uptake")
     values = {
-        label: tracer.of(region)
+        label: tracer.uptake_in(region)
         * level
         * (1 + tracer.region_jitter * region_normal(seed, region, "uptake"))
         * factors.get(label, 1.0)

@@ -11,7 +11,7 @@ from petrecon.projectors.drawing import draw_scanner
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.operator import LinearOperator
-from petrecon.projectors.projector import available_backends, projector
+from petrecon.projectors.projector import available_backends, make_projector
 from petrecon.projectors.scanner import ReferenceExam, Scanner, ScannerProfile, load_scanner, scanner_names
 
 __all__ = [
@@ -27,6 +27,6 @@ __all__ = [
     "available_backends",
     "draw_scanner",
     "load_scanner",
-    "projector",
+    "make_projector",
     "scanner_names",
 ]

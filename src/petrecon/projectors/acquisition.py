@@ -11,8 +11,7 @@ from petrecon.errors import InputError
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import check_subsets
 from petrecon.projectors.operator import LinearOperator
-from petrecon.projectors.projector import Projector
-from petrecon.projectors.projector import projector as make_projector
+from petrecon.projectors.projector import Projector, make_projector
 
 Values = torch.Tensor | float
 

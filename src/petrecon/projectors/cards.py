@@ -40,7 +40,7 @@ _BOUNDS: dict[str, tuple[float, float, str]] = {
 FIELDS = (*_TEXT, *_COUNTS, *_LENGTHS, *_FRACTIONS, *_OTHER, *_PARTS)
 
 
-def read_card(path: Path) -> dict[str, Any]:
+def read_scanner_card(path: Path) -> dict[str, Any]:
     """Return a scanner card that has passed every check.
 
     Raises

@@ -30,7 +30,7 @@ def available_backends() -> dict[str, str]:
     return found
 
 
-def projector(
+def make_projector(
     geometry: Geometry,
     backend: str = "auto",
     dtype: torch.dtype = torch.float32,

@@ -9,7 +9,7 @@ from typing import Any
 
 from petrecon.errors import CardError, InputError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.projectors.cards import PROFILES, check_consistent, check_values, read_card
+from petrecon.projectors.cards import PROFILES, check_consistent, check_values, read_scanner_card
 from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.lines import detector_positions, plane_heights, ring_lines
@@ -116,7 +116,7 @@ class Scanner:
     sensitivity_cps_per_kbq: float
     scatter_fraction: float
     randoms_fraction: float
-    reference: ReferenceExam
+    reference_exam: ReferenceExam
     sources: Mapping[str, str]
     _card: Mapping[str, Any] = field(repr=False)
 
@@ -220,7 +220,7 @@ def load_scanner(name: str | Path) -> Scanner:
         path = data_dir() / "scanners" / f"{name}.yaml"
         if Path(name).name != str(name) or not path.is_file():
             raise CardError(f"unknown scanner {str(name)!r}.{did_you_mean(str(name), scanner_names())}")
-    card = read_card(path)
+    card = read_scanner_card(path)
     own = (
         "name",
         "title",
@@ -232,7 +232,7 @@ def load_scanner(name: str | Path) -> Scanner:
     return Scanner(
         **{field_name: card[field_name] for field_name in own},
         randoms_fraction=card["randoms_fraction"],
-        reference=ReferenceExam(**card["reference"]),
+        reference_exam=ReferenceExam(**card["reference"]),
         sources=card["sources"],
         _card=card,
     )

@@ -70,7 +70,7 @@ def watch() -> Callable[[], None]:
     """Note from now on every file of the project that is opened, and every folder of `data/` that is listed.
 
     The package's own modules, hidden folders and the cache do not count; files outside the project that no parameter
-    names do not either: note those with `petrecon.compendium.uses`.
+    names do not either: note those with `petrecon.compendium.track_input`.
 
     Returns
     -------

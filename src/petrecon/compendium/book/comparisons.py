@@ -1,0 +1,133 @@
+"""Recorded numbers that say which of two methods is better: each is a claim, or excused by name with a reason."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from petrecon.compendium.book.claims import claims
+from petrecon.errors import CardError
+from petrecon.paths import book_dir, data_dir, root
+from petrecon.yaml_files import read_yaml
+
+_WORDS = re.compile(
+    r"(^|[^a-z])(gain|gains|gained|over|minus|differ|difference|ratio|loss|lost|better|less|worse|adds|advantage|"
+    r"speedup|regret|excess|improvement|beats|helps|faster|fewer|change)($|[^a-z])"
+)
+_KEY = re.compile(r"[a-z0-9_*]+(/.*)?$")
+
+
+@dataclass(frozen=True)
+class Excuse:
+    """Recorded comparisons that are no claims: a pattern of `notebook/key`, in which `*` stands for anything."""
+
+    id: str
+    reason: str
+
+
+def is_comparison(key: str, compares: Any = None) -> bool:
+    """Return whether a key compares two methods: `record` was told so, or its name says so (`gain`, `over`, …)."""
+    return bool(compares) or bool(_WORDS.search(key.lower()))
+
+
+def excuses() -> list[Excuse]:
+    """Return the entries of `data/excused.yml`; none when there is no such file.
+
+    Raises
+    ------
+    CardError
+        If an entry is not an id with a reason; the message names it.
+    """
+    path = data_dir() / "excused.yml"
+    cards = (read_yaml(path, "data/excused.yml") or []) if path.is_file() else []
+    if not isinstance(cards, list):
+        raise CardError("data/excused.yml must be a list of entries, each with id and reason")
+    found = []
+    for card in cards:
+        parts = card if isinstance(card, dict) else {}
+        if set(parts) != {"id", "reason"} or not all(isinstance(part, str) and part.strip() for part in parts.values()):
+            raise CardError(f"data/excused.yml: an entry is an id (notebook/key) and a reason, got {card}")
+        found.append(Excuse(parts["id"], " ".join(parts["reason"].split())))
+    return found
+
+
+def recorded_in_source(path: Path) -> set[str]:
+    """Return the keys of comparisons that a notebook's source records, with `*` for what only a run can tell.
+
+    A key that begins with a variable is looked for where it is assigned; a loop's or a function's variable among keys
+    of dictionaries and first arguments of the notebook's own functions.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if not (isinstance(call.func, ast.Name) and call.func.id == "record" and call.args):
+            continue
+        marked = any(word.arg == "compares" for word in call.keywords)
+        pattern = _pattern(call.args[0])
+        if not pattern.startswith("*"):
+            found |= {pattern} if is_comparison(pattern, marked) else set()
+            continue
+        assigned = set(_assigned(tree, call.args[0]))
+        texts = assigned or {text for text in _texts(tree) if _KEY.match(text)}
+        found |= {text + pattern[1:] for text in texts if is_comparison(text, marked and assigned)}
+    return found
+
+
+def recorded_in_runs(profile: str) -> set[tuple[str, str]]:
+    """Return (notebook, key) of every comparison that the runs of a profile recorded."""
+    found = set()
+    for path in sorted((book_dir() / "runs" / profile).glob("*.numbers.json")):
+        notebook = path.name.removesuffix(".numbers.json").split("__")[0]
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        found |= {(notebook, key) for key, number in numbers.items() if is_comparison(key, number.get("compares"))}
+    return found
+
+
+def unjudged(profile: str = "laptop") -> list[str]:
+    """Return every recorded comparison, as `notebook/key`, that is neither a claim nor excused."""
+    found = recorded_in_runs(profile)
+    found |= {(path.stem, key) for path in (root() / "notebooks").glob("[0-9]*.py") for key in recorded_in_source(path)}
+    claimed = [(c.computed_by["notebook"], c.computed_by["key"]) for c in claims() if c.computed_by]
+    excused = [excuse.id for excuse in excuses()]
+
+    def judged(notebook: str, key: str) -> bool:
+        if any(one == notebook and fnmatchcase(other, key) for one, other in claimed):
+            return True
+        return any(fnmatchcase(f"{notebook}/{key}", pattern) for pattern in excused)
+
+    return sorted(f"{notebook}/{key}" for notebook, key in found if not judged(notebook, key))
+
+
+def _pattern(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_pattern(part) for part in node.values)
+    return "*"
+
+
+def _assigned(tree: ast.AST, key: ast.expr) -> Iterator[str]:
+    """Give the texts that a notebook assigns to a key's name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(key, ast.Name) and _name(node.targets[0]) == key.id:
+            values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+            yield from (text for text in map(_pattern, values) if text != "*")
+
+
+def _name(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            yield from (_pattern(key) for key in node.keys if key is not None)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own and node.args:
+            yield _pattern(node.args[0])

@@ -1,0 +1,1 @@
+"""Runs: parameters, plan, execution, receipts and what makes them stale."""
