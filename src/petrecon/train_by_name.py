@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from petrecon.errors import CardError, did_you_mean
-from petrecon.models.training_cards import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.provenance.reads import watch
 from petrecon.provenance.weight_receipts import describe
 

@@ -11,7 +11,7 @@ from petrecon import paths, train_by_name
 from petrecon.ddip.pretrain import load_prior, pretrain_score, score_loss
 from petrecon.errors import CardError, InputError
 from petrecon.models import NoiseSchedule
-from petrecon.models.training_cards import load_training, training_names
+from petrecon.models.shipped_trainings import load_training, training_names
 from petrecon.models.weights import load_weights
 
 CARD = {

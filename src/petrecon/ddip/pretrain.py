@@ -18,7 +18,7 @@ from petrecon.ddip.slices import SlicePool, slice_pool
 from petrecon.models.diffusion import NoiseSchedule
 from petrecon.models.precision import forward_precision, in_precision
 from petrecon.models.score import ScoreNetwork, ScoreSpec
-from petrecon.models.training_cards import load_training, weights_path
+from petrecon.models.shipped_trainings import load_training, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
 from petrecon.provenance.code import code_digest
 from petrecon.reconstruct.progress import counted

@@ -7,8 +7,8 @@ Start with `ScoreNetwork` and `NoiseSchedule`, or with `build(UNETRSpec.small())
 from petrecon.models.build import build, build_discriminator
 from petrecon.models.diffusion import NoiseSchedule
 from petrecon.models.score import ScoreNetwork, ScoreSpec
+from petrecon.models.shipped_trainings import weights_path
 from petrecon.models.specs import CVTGANSpec, UNETRSpec
-from petrecon.models.training_cards import weights_path
 from petrecon.models.unetr import with_patch
 from petrecon.models.weights import load_weights, save_weights
 
