@@ -14,7 +14,7 @@ from torch import Tensor
 from petrecon.deq.anderson import NotConverged
 from petrecon.deq.hyperparameters import EPSILON, Hyperparameters, hyperparameters
 from petrecon.deq.problem import Problem
-from petrecon.deq.training import evaluate
+from petrecon.deq.train_hyperparameters import evaluate
 from petrecon.errors import ParameterError
 
 Range = tuple[float, float]
