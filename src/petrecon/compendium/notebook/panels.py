@@ -181,7 +181,7 @@ def _draw(lines: Lines, steps: Mapping[str, Slice], half: Slice, scales: _Scales
             if panel is None:
                 continue
             picture = np.abs(panel.picture) if panel.kind == "error" and scales.absolute else panel.picture
-            drawn[panel.kind] = image(ax, picture, steps[panel.row], axes=False, **scales.of(panel.kind))
+            drawn[panel.kind] = image(ax, picture, (float(x), float(y)), axes=False, **scales.of(panel.kind))
             ax.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]))
             ax.set_title(panel.title, size=_SIZE)
         row = next(panel.row for panel in line if panel)
