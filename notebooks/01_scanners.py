@@ -23,7 +23,7 @@ from petrecon.projectors import draw_scanner, load_scanner, scanner_names
 
 style()
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 
 # %% [markdown]
 # ## The ring
@@ -33,8 +33,8 @@ geometry = card.geometry(profile, dims=2)
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4))
-draw_scanner(card, profile=profile, ax=axes[0])
-draw_scanner(card, profile=profile, ax=axes[1], view=geometry.sinogram_shape[1] // 6)
+draw_scanner(card, coarsening=profile, ax=axes[0])
+draw_scanner(card, coarsening=profile, ax=axes[1], view=geometry.sinogram_shape[1] // 6)
 axes[0].set_title("view 0")
 axes[1].set_title(f"view {geometry.sinogram_shape[1] // 6}")
 show(
@@ -112,7 +112,7 @@ show(
 cards = [load_scanner(name) for name in scanner_names()]
 rows = []
 for one in cards:
-    native = one.geometry("paper", dims=2)
+    native = one.geometry(coarsening="paper", dims=2)
     rows.append(
         {
             "scanner": one.name,

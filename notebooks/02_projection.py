@@ -28,7 +28,7 @@ from petrecon.reconstruct import fbp
 style()
 size = profile_sizes("02_projection", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
 brain = activity(subject, tracer, seed=seed).double()
 P = make_projector(geometry, dtype=torch.float64)

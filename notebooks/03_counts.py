@@ -36,7 +36,7 @@ from petrecon.reconstruct import mlem, osem, poisson_nll
 style()
 size = profile_sizes("03_counts", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
 
 # %% [markdown]
@@ -51,7 +51,7 @@ subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, vox
 # in counts: the background is never subtracted, because what is left is no longer Poisson and can be negative.
 
 # %% tags=["hide-input"]
-exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
+exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, coarsening=profile, realisations=size["realisations"])
 record_backend(exam.model.projector)
 y, model, truth = exam.counts, exam.model, exam.truth
 parts = exam.summary()
@@ -167,7 +167,7 @@ white = subject.mask("white")
 by_dose = {}
 for d in doses:
     one = simulate_exam(
-        subject, tracer, card, dose=float(d), seed=seed, profile=profile, realisations=size["realisations"]
+        subject, tracer, card, dose=float(d), seed=seed, coarsening=profile, realisations=size["realisations"]
     )
     by_dose[d] = mlem(one.counts, one.model, fixed)[:, white].numpy()
 
@@ -235,7 +235,7 @@ show_text(
 # %%
 from petrecon.projectors import AcquisitionModel
 
-poor = simulate_exam(subject, tracer, card, dose=0.05, seed=seed, profile=profile, realisations=size["realisations"])
+poor = simulate_exam(subject, tracer, card, dose=0.05, seed=seed, coarsening=profile, realisations=size["realisations"])
 without = AcquisitionModel(
     poor.model.projector, attenuation=poor.model.attenuation, resolution=poor.model.resolution, scale=poor.model.scale
 )

@@ -37,9 +37,9 @@ from petrecon.reconstruct import gaussian_filter, map_em, mlem, penalty_by_name
 style()
 size = profile_sizes("04_regularisation", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
-exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
+exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, coarsening=profile, realisations=size["realisations"])
 y, model, truth = exam.counts, exam.model, exam.truth
 record_backend(model.projector)
 

@@ -25,9 +25,9 @@ from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
 style()
 size = profile_sizes("05_gallery", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
-exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
+exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, coarsening=profile, realisations=size["realisations"])
 record_backend(exam.model.projector)
 truth = exam.truth
 subsets = balanced_subsets(geometry.views, size["subsets"])

@@ -39,7 +39,7 @@ numbers = {(s, d): load_numbers("05_gallery", scanner=s, dose=d, profile=profile
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(len(names), len(doses) + 1, figsize=(8.4, 10.2))
 for row, scanner in zip(axes, names, strict=True):
-    voxel = load_scanner(scanner).geometry(profile, dims=2).voxel_size
+    voxel = load_scanner(scanner).geometry(coarsening=profile, dims=2).voxel_size
     truth = load_array("truth", "05_gallery", scanner=scanner, dose=1.0, profile=profile)
     for ax, dose in zip(row, [None, *doses], strict=True):
         picture = (

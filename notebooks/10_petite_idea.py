@@ -44,21 +44,21 @@ published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for
 table(
     petite_tables.scanners_table(published[3]),
     name="tab-petite-3",
-    caption="Table 3 of the paper (left) and the scanner cards that stand in for its groups (right; paper profile). Voxels: side in the plane × height. OHSU: Oregon Health & Science University; UCSD: University of California San Diego.",
+    caption="Table 3 of the paper (left) and the scanner cards that stand in for its groups (right; coarsening `paper`). Voxels: side in the plane × height. OHSU: Oregon Health & Science University; UCSD: University of California San Diego.",
 )
 
 # %% [markdown]
 # ## What differs
 #
-# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/petite.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
+# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/reconstruction-protocols.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
 
 # %%
 machines = list(dict.fromkeys([*petite_tables.CARDS, source, target]))
 names = [load_scanner(m).name for m in machines]
 train, test = {}, {}
 for i, m in enumerate(machines):  # test heads are the same on every scanner, training heads are not
-    test[m] = slice_set(m, (ANATOMIES["test"] * 4)[: size["test"]], seed, profile=profile)
-    train[m] = slice_set(m, (ANATOMIES["train"] * 4)[: size["train"]], seed + 100 * (i + 1), profile=profile)
+    test[m] = slice_set(m, (ANATOMIES["test"] * 4)[: size["test"]], seed, coarsening=profile)
+    train[m] = slice_set(m, (ANATOMIES["train"] * 4)[: size["train"]], seed + 100 * (i + 1), coarsening=profile)
 record_backend(test[source].projector)
 facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names)
 

@@ -50,9 +50,11 @@ for s in scanners:
         sources[network, s] = load_source(card)
 
 # %%
-grid = next(iter(sources.values())).profile
-train = {s: load_pairs(population(s, "train", size["subjects"]), dose, profile=grid, progress=True) for s in scanners}
-test = {s: load_pairs(population(s, "test", size["test"]), dose, profile=grid, progress=True) for s in scanners}
+grid = next(iter(sources.values())).coarsening
+train = {
+    s: load_pairs(population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True) for s in scanners
+}
+test = {s: load_pairs(population(s, "test", size["test"]), dose, coarsening=grid, progress=True) for s in scanners}
 record_backend(instrument(scanners[0], grid).projector)
 
 # %% [markdown]

@@ -33,7 +33,7 @@ base = load_source(name)
 # %%
 members = population(target, "train", size["subjects"])
 training, held = folds(members, size["folds"], seed)[0]
-pairs = load_pairs(members, dose, profile=base.profile, progress=True)
+pairs = load_pairs(members, dose, coarsening=base.coarsening, progress=True)
 first, second = pairs.select(training), pairs.select(held)
 recipes = variants(network)
 before = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], first, second).scores)["psnr"]

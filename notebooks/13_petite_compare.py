@@ -59,11 +59,11 @@ words = {"volumes": size["volumes"], "crops": size["crops"], "rank": size["rank"
 steps = size["steps"][network]
 
 # %%
-record_backend(instrument(target, base.profile).projector)
+record_backend(instrument(target, base.coarsening).projector)
 members = population(target, "train", size["subjects"])
 parts = folds(members, size["folds"], seed)[: size["used_folds"]]
-pairs = load_pairs(members, dose, profile=base.profile, progress=True)
-test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
+pairs = load_pairs(members, dose, coarsening=base.coarsening, progress=True)
+test = load_pairs(population(target, "test", size["test"]), dose, coarsening=base.coarsening, progress=True)
 recipes = variants(network)
 scores, pictures = defaultdict(list), {}
 for fold, (training, _) in enumerate(parts):

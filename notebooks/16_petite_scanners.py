@@ -64,11 +64,13 @@ def loaded(network: str, scanner: str, suffix: str = size["weights"]):
 
 
 bases = {(network, s): loaded(network, s) for network in printed for s in scanners}
-grid, trained_at = bases["unetr", source].profile, bases["unetr", source].dose
+grid, trained_at = bases["unetr", source].coarsening, bases["unetr", source].dose
 rates = {n: load_numbers("12_petite_tuning", network=n, dose=trained_at, profile=profile) for n in printed}
 rates["cvt-gan"] |= load_numbers("18_petite_batches", dose=trained_at, profile=profile)
-train = {s: load_pairs(population(s, "train", size["subjects"]), dose, profile=grid, progress=True) for s in scanners}
-test = {s: load_pairs(population(s, "test", size["test"]), dose, profile=grid, progress=True) for s in scanners}
+train = {
+    s: load_pairs(population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True) for s in scanners
+}
+test = {s: load_pairs(population(s, "test", size["test"]), dose, coarsening=grid, progress=True) for s in scanners}
 record_backend(instrument(source, grid).projector)
 
 

@@ -52,8 +52,8 @@ for network in printed:
     if network == "cvt-gan":  # BatchNorm's statistics are kept: 18_petite_batches
         rates |= load_numbers("18_petite_batches", dose=base.dose, profile=profile)
     recipes["full-ft"] = Recipe(full=True)
-    pool = load_pairs(population(target, "train", size["pool"]), dose, profile=base.profile, progress=True)
-    test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
+    pool = load_pairs(population(target, "train", size["pool"]), dose, coarsening=base.coarsening, progress=True)
+    test = load_pairs(population(target, "test", size["test"]), dose, coarsening=base.coarsening, progress=True)
     start[network] = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
     # each step takes all its patches from one subject, so that one and ten subjects see equally many
     patches = size["volumes"] * size["crops"]
@@ -67,7 +67,7 @@ for network in printed:
                     base, method, recipes[method], chosen, test, factor=factor, steps=steps, seed=seed + draw, **words
                 )
                 psnr.setdefault((network, method, n, steps), []).append(mean_scores(tuned.scores)["psnr"])
-record_backend(instrument(target, base.profile).projector)
+record_backend(instrument(target, base.coarsening).projector)
 
 
 def gains(network: str, method: str, n: int, steps: int) -> list[float]:

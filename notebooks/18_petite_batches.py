@@ -59,10 +59,10 @@ def loaded(scanner: str):
 
 # %%
 base = loaded(source)
-record_backend(instrument(target, base.profile).projector)
+record_backend(instrument(target, base.coarsening).projector)
 members = population(target, "train", tuning["subjects"])
 training, held = folds(members, tuning["folds"], seed)[0]
-pool = load_pairs(members, dose, profile=base.profile, progress=True)
+pool = load_pairs(members, dose, coarsening=base.coarsening, progress=True)
 first, second = pool.select(training), pool.select(held)
 
 
@@ -92,8 +92,8 @@ rows, points = [], []
 for a, b in pairs:
     base = loaded(a)
     members = population(b, "train", size["subjects"])
-    pool = load_pairs(members, dose, profile=base.profile, progress=True)
-    test = load_pairs(population(b, "test", size["test"]), dose, profile=base.profile, progress=True)
+    pool = load_pairs(members, dose, coarsening=base.coarsening, progress=True)
+    test = load_pairs(population(b, "test", size["test"]), dose, coarsening=base.coarsening, progress=True)
     scores = []
     for fold, (training, _) in enumerate(folds(members, size["folds"], seed)[: size["used_folds"]]):
         some = pool.select(training)

@@ -124,7 +124,7 @@ show(
 # alone; what it makes of the counts while its weights stay frozen (expectation maximisation pulls each clean image towards the counts, as in PET-DDS {cite:p}`singh2024`); and what it makes of them when it may adapt.
 
 # %%
-exam = simulate_exam(subject, "amyloid-negative", scanner, dose=dose, seed=seed, profile=profile)
+exam = simulate_exam(subject, "amyloid-negative", scanner, dose=dose, seed=seed, coarsening=profile)
 record_backend(exam.model.projector)
 variants = {
     "frozen prior": DDIPSettings(steps=size["steps"], adapt="none", data="none", consistency_em=5),

@@ -53,7 +53,9 @@ tracers = ["fdg", "amyloid-negative"]
 
 # %%
 cases = {
-    tracer: measure(anatomy, tracer, scanner, dose, seed, profile=profile, realisations=size["realisations"])
+    tracer: measure(
+        anatomy, tracer, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"]
+    )
     for tracer in tracers
 }
 record_backend(cases["fdg"].model.projector)

@@ -45,7 +45,7 @@ network, schedule = load_prior(prior), NoiseSchedule()
 tuned = load_numbers("21_ddip_tuning")
 
 # %%
-case = measure(anatomy, tracer, scanner, dose, seed, profile=profile, realisations=size["realisations"])
+case = measure(anatomy, tracer, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"])
 record_backend(case.model.projector)
 images, seconds = {}, {}
 for method in METHODS:

@@ -47,7 +47,7 @@ numbers = load_numbers("21_ddip_tuning")
 standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
 frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"]))
 cases = {
-    t: measure(anatomy, t, scanner, dose, seed, profile=profile, realisations=size["realisations"])
+    t: measure(anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"])
     for t in ("fdg", "amyloid-negative")
 }
 record_backend(cases["fdg"].model.projector)

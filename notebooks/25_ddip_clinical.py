@@ -61,7 +61,7 @@ for k in range(size["subjects"] + 1):
             scanner,
             dose,
             seed + 50 + k,
-            profile=profile,
+            coarsening=size["coarsening"],
             slice_mm=height,
             mr_shift_mm=shift,
             realisations=1,

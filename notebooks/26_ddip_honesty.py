@@ -60,7 +60,7 @@ cases = {
         scanner,
         dose,
         seed,
-        profile=profile,
+        coarsening=size["coarsening"],
         realisations=size["realisations"],
         slice_mm=height,
         lesions=those,
@@ -76,7 +76,10 @@ images = {
     for key, case in cases.items()
     for method in METHODS
 }
-bare = {t: measure(anatomy, t, scanner, dose, seed, profile=profile, slice_mm=height).truth for t in size["tracers"]}
+bare = {
+    t: measure(anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], slice_mm=height).truth
+    for t in size["tracers"]
+}
 
 # %% [markdown]
 # *Contrast* is the mean of the lesion over the mean of the white matter around it, minus what the healthy truth has there. The table gives the share of the true contrast that is recovered, and for the finding that only the MR shows the contrast that

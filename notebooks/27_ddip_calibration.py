@@ -36,7 +36,7 @@ style()
 size = profile_sizes("27_ddip_calibration", profile)
 schedule = NoiseSchedule()
 shape = tuple(size["grid"])
-geometry = load_scanner(scanner).geometry("quick", dims=2, image_shape=shape, voxel_size=(10.0, 10.0))
+geometry = load_scanner(scanner).geometry(size["coarsening"], dims=2, image_shape=shape, voxel_size=(10.0, 10.0))
 project = make_projector(geometry)
 record_backend(project)
 unit = 8.0  # kBq/mL that the prior calls 1

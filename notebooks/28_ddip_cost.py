@@ -53,7 +53,9 @@ frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", si
 # and one back projection per step. A frozen prior differentiates nothing; tuned for both tracers it trusts itself more than the counts, so it is shown with twenty EM iterations per step as well.
 
 # %%
-case = measure(anatomy, "amyloid-negative", scanner, dose, seed, profile=profile, realisations=size["realisations"])
+case = measure(
+    anatomy, "amyloid-negative", scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"]
+)
 record_backend(case.model.projector)
 families = {
     "DDIP, splitting": standard,
@@ -164,7 +166,9 @@ journeys = {
 }
 rows = []
 for name, (tracer, where, how_much) in journeys.items():
-    exam = measure(anatomy, tracer, where, how_much, seed, profile=profile, realisations=size["far_realisations"])
+    exam = measure(
+        anatomy, tracer, where, how_much, seed, coarsening=size["coarsening"], realisations=size["far_realisations"]
+    )
     row = {"exam": name}
     for method in ("MR only", "Bowsher", "frozen prior", "DDIP"):
         settings = tuned_settings(numbers, method, size["smaller"])

@@ -41,7 +41,7 @@ style()
 torch.set_flush_denormal(True)  # voxels on their way to zero would slow every product down
 size = profile_sizes("31_deq_gradients", profile)
 subject = make_subject(anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"])
-exam = simulate_exam(subject, "pe2i", scanner, dose=dose, seed=seed, profile="quick", realisations=1)
+exam = simulate_exam(subject, "pe2i", scanner, dose=dose, seed=seed, coarsening=size["coarsening"], realisations=1)
 problem = problem_from_exam(exam, dtype=torch.float64)
 record_backend(exam.model.projector)
 theta = hyperparameters(0.2, 0.012, 0.1, frames=problem.frames)

@@ -44,7 +44,13 @@ size = profile_sizes("32_deq_learn", profile)
 # %%
 subject = make_subject(anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"])
 exam = simulate_exam(
-    subject, "pe2i", scanner, dose=dose, seed=seed, profile="quick", realisations=size["training"] + size["validation"]
+    subject,
+    "pe2i",
+    scanner,
+    dose=dose,
+    seed=seed,
+    coarsening=size["coarsening"],
+    realisations=size["training"] + size["validation"],
 )
 record_backend(exam.model.projector)
 problem = problem_from_exam(exam)

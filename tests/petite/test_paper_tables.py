@@ -66,7 +66,7 @@ def test_the_cards_have_the_grids_of_table_3_but_for_the_stand_in(published):
     same = table["grid"] == table["our grid"]
     assert list(same.index[~same]) == ["biograph-mmr"]
     for row, name in zip(published[3].itertuples(), petite_tables.CARDS, strict=True):
-        voxel = load_scanner(name).profile("paper", 3).voxel_mm
+        voxel = load_scanner(name).coarsened("paper", 3).voxel_mm
         if name != "biograph-mmr":
             assert voxel == pytest.approx((row.voxel_x_mm, row.voxel_y_mm, row.voxel_z_mm), abs=1e-5)
 

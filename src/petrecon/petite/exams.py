@@ -43,7 +43,7 @@ def exam_key(member: Member, instrument: Instrument, dose: float) -> dict[str, A
         "seed": member.seed,
         "findings": [(low.region, low.factor) for low in member.hypometabolic_regions()],
         "scanner": scanner,
-        "profile": instrument.profile,
+        "coarsening": instrument.coarsening,
         "reconstruction": instrument.reconstruction.as_dict(),
         "tracer": data_hash(paths.data_dir() / "tracers" / f"{TRACER}.yaml"),
         "frames": FRAMES.durations_s,

@@ -61,7 +61,7 @@ class Instrument:
     Attributes
     ----------
     scanner : Scanner
-    profile : str
+    coarsening : str
     geometry : Geometry
     projector : Interleaved
     resolution : GaussianResolution
@@ -70,7 +70,7 @@ class Instrument:
     """
 
     scanner: Scanner
-    profile: str
+    coarsening: str
     geometry: Geometry
     projector: Interleaved
     resolution: GaussianResolution
@@ -91,20 +91,20 @@ class Instrument:
 
 
 @lru_cache(maxsize=1)  # hundreds of MB each; exams are made scanner by scanner
-def instrument(scanner: str, profile: str = "quick") -> Instrument:
+def instrument(scanner: str, coarsening: str = "quick") -> Instrument:
     """Return a scanner's 3D instrument, by the name (or path) of its card.
 
     Raises
     ------
     CardError, ParameterError
-        For an unknown scanner or profile, or a bad row of the reconstruction table.
+        For an unknown scanner or coarsening, or a bad row of the reconstruction table.
     """
     card = load_scanner(scanner)
-    return assemble(card, card.geometry(profile, 3), reconstruction_of(card.name), profile)
+    return assemble(card, card.geometry(coarsening, 3), reconstruction_of(card.name), coarsening)
 
 
-def assemble(card: Scanner, geometry: Geometry, protocol: Reconstruction, profile: str) -> Instrument:
+def assemble(card: Scanner, geometry: Geometry, protocol: Reconstruction, coarsening: str) -> Instrument:
     """Return the instrument of a given 3D geometry and reconstruction."""
     parts = [make_projector(g) for g in geometry.subsets(balanced_subsets(geometry.views, protocol.subsets))]
     resolution = GaussianResolution(geometry.image_shape, geometry.voxel_size, card.resolution_fwhm_mm)
-    return Instrument(card, profile, geometry, Interleaved(geometry, parts), resolution, protocol)
+    return Instrument(card, coarsening, geometry, Interleaved(geometry, parts), resolution, protocol)

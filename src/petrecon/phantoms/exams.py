@@ -61,7 +61,7 @@ class Exam:
         Fraction of the scanner's reference exam.
     trues, scatter, randoms : ([T,] *sinogram) float32 tensors
         Expected counts; ``scatter + randoms`` is the model's background.
-    scanner, profile : str
+    scanner, coarsening : str
     seed : int
     frames : Frames or None
     slice_share : float
@@ -77,7 +77,7 @@ class Exam:
     scatter: Tensor
     randoms: Tensor
     scanner: str
-    profile: str
+    coarsening: str
     seed: int
     frames: Frames | None
     slice_share: float
@@ -91,7 +91,7 @@ class Exam:
             "anatomy": self.subject.anatomy,
             "subject_seed": self.subject.seed,
             "scanner": self.scanner,
-            "profile": self.profile,
+            "coarsening": self.coarsening,
             "dose": self.dose,
             "seed": self.seed,
             "realisations": self.counts.shape[0] if lead else 1,
@@ -117,7 +117,7 @@ def simulate_exam(
     dose: float = 1.0,
     seed: int = 0,
     *,
-    profile: str = "quick",
+    coarsening: str = "quick",
     dims: int | None = None,
     realisations: int | None = None,
     backend: str = "auto",
@@ -138,8 +138,8 @@ def simulate_exam(
         Fraction of the scanner's reference exam, in (0, 4]. Trues and scatter ∝ dose, randoms ∝ dose².
     seed : int
         Draws the counts (and the uptake, when a tracer is given).
-    profile : str
-        Coarsening of the scanner: quick, laptop or paper.
+    coarsening : str
+        Of the scanner's detectors, as on its card: quick, laptop or paper.
     dims : int, optional
         Must agree with the subject's; for readability only.
     realisations : int, optional
@@ -173,7 +173,7 @@ def simulate_exam(
     card = load_scanner(scanner) if isinstance(scanner, str) else scanner
 
     geometry = card.geometry(
-        profile=profile, dims=len(grid), image_shape=grid, voxel_size=subject.voxel_size, **overrides
+        coarsening=coarsening, dims=len(grid), image_shape=grid, voxel_size=subject.voxel_size, **overrides
     )
     project = make_projector(geometry, backend=backend)
     attenuation = attenuation_factors(project, subject.mu)
@@ -207,7 +207,7 @@ def simulate_exam(
         scatter=scatter,
         randoms=randoms,
         scanner=card.name,
-        profile=profile,
+        coarsening=coarsening,
         seed=seed,
         frames=frames,
         slice_share=share,

@@ -12,17 +12,17 @@ from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import available_backends, make_projector
-from petrecon.projectors.scanner import ReferenceExam, Scanner, ScannerProfile, load_scanner, scanner_names
+from petrecon.projectors.scanner import CoarsenedScanner, ReferenceExam, Scanner, load_scanner, scanner_names
 
 __all__ = [
     "AcquisitionModel",
+    "CoarsenedScanner",
     "Diagonal",
     "GaussianResolution",
     "Geometry",
     "LinearOperator",
     "ReferenceExam",
     "Scanner",
-    "ScannerProfile",
     "attenuation_factors",
     "available_backends",
     "draw_scanner",

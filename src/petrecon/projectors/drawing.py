@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_scanner(scanner: Scanner | str, profile: str = "laptop", ax: Axes | None = None, view: int = 0) -> Any:
+def draw_scanner(scanner: Scanner | str, coarsening: str = "laptop", ax: Axes | None = None, view: int = 0) -> Any:
     """Draw one ring of a scanner to scale, in mm: detectors, image grid and lines of one view.
 
     Parameters
     ----------
     scanner : Scanner or str
-    profile : {"quick", "laptop", "paper"}
+    coarsening : {"quick", "laptop", "paper"}
     ax : matplotlib axes, optional
         A new figure when omitted.
     view : int
@@ -34,7 +34,7 @@ def draw_scanner(scanner: Scanner | str, profile: str = "laptop", ax: Axes | Non
 
         ax = plt.subplots(figsize=(5, 5))[1]
     scanner = load_scanner(scanner) if isinstance(scanner, str) else scanner
-    setting = scanner.profile(profile)
+    setting = scanner.coarsened(coarsening)
     geometry = setting.geometry()
     detectors = setting.detector_positions()
     ax.plot(*detectors.T, ".", ms=2, color="#1b6ca8", label=f"{setting.detectors} detectors")

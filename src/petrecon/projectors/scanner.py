@@ -9,7 +9,8 @@ from typing import Any
 
 from petrecon.errors import CardError, InputError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.projectors.cards import PROFILES, check_consistent, check_values, read_scanner_card
+from petrecon.projectors.cards import PROFILES as COARSENINGS
+from petrecon.projectors.cards import check_consistent, check_values, read_scanner_card
 from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.lines import detector_positions, plane_heights, ring_lines
@@ -35,20 +36,20 @@ class ReferenceExam:
 
 
 @dataclass(frozen=True)
-class ScannerProfile:
-    """A scanner as one profile sees it: the same module faces, with fewer, wider crystals when coarser.
+class CoarsenedScanner:
+    """A scanner at one coarsening: the same module faces, with fewer, wider crystals when coarser.
 
     Attributes
     ----------
-    profile : str
-        "quick", "laptop" or "paper".
+    coarsening : str
+        "quick", "laptop" or "paper" (as measured by the paper: the finest).
     dims : int
         2 (one ring, one slice) or 3.
     image_shape, voxel_mm : tuple
         Image grid, one value per image axis; `slice_mm` is the slice thickness [mm] in either case.
     """
 
-    profile: str
+    coarsening: str
     dims: int
     modules: int
     crystals_per_module: int
@@ -125,12 +126,12 @@ class Scanner:
         """Image planes of the native scanner, one per ring and one between; a 2D exam is one of them."""
         return 2 * int(self._card["rings"]) - 1
 
-    def profile(self, profile: str = "laptop", dims: int = 2, **overrides: Any) -> ScannerProfile:
-        """Return the scanner after the coarsening of a profile.
+    def coarsened(self, coarsening: str = "laptop", dims: int = 2, **overrides: Any) -> CoarsenedScanner:
+        """Return the scanner with the detectors and the image grid of a coarsening, as its card gives them.
 
         Parameters
         ----------
-        profile : {"quick", "laptop", "paper"}
+        coarsening : {"quick", "laptop", "paper"}
         dims : {2, 3}
         **overrides
             Fields to replace: `image_shape`, `voxel_size` [mm], `radial_bins`, `crystals_per_module`,
@@ -139,15 +140,15 @@ class Scanner:
         Raises
         ------
         ParameterError
-            For an unknown profile, number of dimensions or field.
+            For an unknown coarsening, number of dimensions or field.
         InputError
             For values that do not make a scanner; the message names the field.
         """
-        if profile not in PROFILES:
-            raise ParameterError(f"unknown profile {profile!r}.{did_you_mean(profile, PROFILES)}")
+        if coarsening not in COARSENINGS:
+            raise ParameterError(f"unknown coarsening {coarsening!r}.{did_you_mean(coarsening, COARSENINGS)}")
         if dims not in (2, 3):
             raise ParameterError(f"dims is {dims!r}: give 2 (one slice) or 3")
-        changes = dict(self._card["profiles"][profile][f"{dims}d"])
+        changes = dict(self._card["profiles"][coarsening][f"{dims}d"])
         if "rings" in changes:  # fewer rings over the same axial length
             changes["ring_pitch_mm"] = self._card["ring_pitch_mm"] * self._card["rings"] / changes["rings"]
         if "voxel_size" in overrides:
@@ -175,8 +176,8 @@ class Scanner:
         check_values({**overrides, "image_shape": shape, "voxel_mm": voxel}, "", fail, dims)
         card["max_ring_difference"] = min(card["max_ring_difference"], card["rings"] - 1)
         check_consistent(card, "", fail)
-        return ScannerProfile(
-            profile=profile,
+        return CoarsenedScanner(
+            coarsening=coarsening,
             dims=dims,
             image_shape=tuple(int(n) for n in shape),
             voxel_mm=tuple(float(s) for s in voxel),
@@ -197,9 +198,9 @@ class Scanner:
             },
         )
 
-    def geometry(self, profile: str = "laptop", dims: int = 2, **overrides: Any) -> Geometry:
-        """Return lines of response and image grid; parameters and errors as `profile`."""
-        return self.profile(profile, dims, **overrides).geometry()
+    def geometry(self, coarsening: str = "laptop", dims: int = 2, **overrides: Any) -> Geometry:
+        """Return lines of response and image grid; parameters and errors as `coarsened`."""
+        return self.coarsened(coarsening, dims, **overrides).geometry()
 
 
 def scanner_names() -> list[str]:

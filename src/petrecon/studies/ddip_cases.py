@@ -67,7 +67,7 @@ def measure(
     dose: float,
     seed: int,
     *,
-    profile: str,
+    coarsening: str,
     realisations: int = 1,
     slice_mm: float | None = None,
     lesions: Sequence[Lesion] = (),
@@ -77,7 +77,7 @@ def measure(
 
     Parameters
     ----------
-    anatomy, scanner, dose, seed, profile, realisations, slice_mm, lesions :
+    anatomy, scanner, dose, seed, coarsening, realisations, slice_mm, lesions :
         As in `make_subject` and `simulate_exam`.
     tracer : str or callable
         A tracer card, or a function that gives a subject its activity, kBq/mL.
@@ -93,7 +93,7 @@ def measure(
         scanner,
         dose=dose,
         seed=seed,
-        profile="quick" if profile == "quick" else "laptop",
+        coarsening=coarsening,
         realisations=realisations,
     )
     scale = measured_scale(exam.counts, exam.model)

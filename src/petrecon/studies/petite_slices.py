@@ -47,7 +47,7 @@ class SliceSet:
 
 
 def slice_set(
-    scanner: str, anatomies: Sequence[str], seed: int = 0, *, profile: str = "quick", slice_mm: float = 30.0
+    scanner: str, anatomies: Sequence[str], seed: int = 0, *, coarsening: str = "quick", slice_mm: float = 30.0
 ) -> SliceSet:
     """Return short and long scans of heads in one slice, reconstructed as the scanner's protocol says.
 
@@ -58,8 +58,8 @@ def slice_set(
     anatomies : sequence of str
         One head each; head k has the seed ``seed + k``, which draws its warp, its uptake and its counts.
     seed : int
-    profile : str
-        Coarsening of the scanner.
+    coarsening : str
+        Of the scanner: quick, laptop or paper.
     slice_mm : float
         Height of the slice above the AC–PC plane, mm.
 
@@ -68,12 +68,12 @@ def slice_set(
     InputError
         For no anatomy.
     CardError, ParameterError
-        For an unknown scanner, anatomy or profile.
+        For an unknown scanner, anatomy or coarsening.
     """
     if not anatomies:
         raise InputError("no heads: a set of slices needs at least one anatomy")
     card = load_scanner(scanner)
-    geometry, protocol = card.geometry(profile, 2), reconstruction_of(card.name)
+    geometry, protocol = card.geometry(coarsening, 2), reconstruction_of(card.name)
     grid: dict[str, Any] = {
         "image_shape": geometry.image_shape,
         "voxel_size": geometry.voxel_size,
@@ -82,7 +82,7 @@ def slice_set(
     short, long, model = [], [], None
     for k, anatomy in enumerate(anatomies):
         head = make_subject(anatomy, seed + k, **grid)
-        exam = simulate_exam(head, TRACER, scanner, seed=seed + k, profile=profile, frames=FRAMES)
+        exam = simulate_exam(head, TRACER, scanner, seed=seed + k, coarsening=coarsening, frames=FRAMES)
         model = exam.model
         if not protocol.resolution_model:
             model = AcquisitionModel(

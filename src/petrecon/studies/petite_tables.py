@@ -28,13 +28,13 @@ _MIXED = ("lora", "adapters", "ssf", "vpt")
 
 
 def scanners_table(published: DataFrame) -> DataFrame:
-    """Return Table 3: the paper's groups of image grids beside the grids of our cards in the paper profile."""
+    """Return Table 3: the paper's groups of image grids beside the grids of our cards as they are."""
     import pandas as pd
 
     rows = []
     for row, name in zip(published.itertuples(), CARDS, strict=True):
         one: Any = row
-        native = load_scanner(name).profile("paper", 3)
+        native = load_scanner(name).coarsened("paper", 3)
         rows.append(
             {
                 "scanner": one.scanner,
