@@ -9,7 +9,6 @@ import pytest
 from petrecon.compendium.book.api_pages import PREFIX, api_page, write_api_page
 from petrecon.compendium.book.docstrings import escape_shapes
 from petrecon.errors import CardError
-from petrecon.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "petrecon"

@@ -32,10 +32,10 @@ def write_api_page(target: Path, name: str) -> None:
         If there is no such package, or it lists no public names.
     """
     try:
-        package = importlib.import_module(f"petrecon.{name.removeprefix(PREFIX)}")
+        package: ModuleType | None = importlib.import_module(f"petrecon.{name.removeprefix(PREFIX)}")
     except ModuleNotFoundError:
         package = None
-    if not hasattr(package, "__all__"):
+    if package is None or not hasattr(package, "__all__"):
         raise CardError(f"book/_toc.yml: {name}: the library has no package {name.removeprefix(PREFIX)!r}")
     path = target / f"{name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
