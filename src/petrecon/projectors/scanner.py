@@ -199,22 +199,69 @@ class Scanner:
         )
 
     def geometry(self, coarsening: str = "laptop", dims: int = 2, **overrides: Any) -> Geometry:
-        """Return lines of response and image grid; parameters and errors as `coarsened`."""
+        """Return lines of response and image grid.
+
+        Parameters
+        ----------
+        coarsening : {"quick", "laptop", "paper"}
+            How many detectors and voxels, as on the card.
+        dims : {2, 3}
+            One slice, or a volume.
+        **overrides
+            As in `coarsened`: `image_shape`, `voxel_size` [mm], `radial_bins` and others.
+
+        Returns
+        -------
+        Geometry
+
+        Raises
+        ------
+        ParameterError, InputError
+            As `coarsened`.
+
+        Examples
+        --------
+        >>> from petrecon.projectors import load_scanner
+        >>> geometry = load_scanner("biograph-mmr").geometry("laptop")
+        >>> geometry.image_shape, geometry.voxel_size, geometry.sinogram_shape
+        ((128, 128), (2.0863, 2.0863), (129, 224))
+        """
         return self.coarsened(coarsening, dims, **overrides).geometry()
 
 
 def scanner_names() -> list[str]:
-    """Return the names of the scanner cards, sorted."""
+    """Return the names of the scanner cards, sorted.
+
+    Returns
+    -------
+    list of str
+        What `load_scanner` takes.
+    """
     return sorted(path.stem for path in (data_dir() / "scanners").glob("*.yaml"))
 
 
 def load_scanner(name: str | Path) -> Scanner:
     """Return a scanner, by the name of its card or the path of a card of your own (ending in .yaml).
 
+    Parameters
+    ----------
+    name : str or path
+
+    Returns
+    -------
+    Scanner
+
     Raises
     ------
     CardError
         For an unknown name (naming the nearest), or a card with a wrong field (naming card, field and cure).
+
+    Examples
+    --------
+    >>> from petrecon.projectors import load_scanner
+    >>> card = load_scanner("biograph-mmr")
+    >>> card.title, card.planes, card.resolution_fwhm_mm
+    ('Siemens Biograph mMR', 127, 4.3)
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
