@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from petrecon.compendium.book import studies_called
 from petrecon.compendium.book.claims import claims
 from petrecon.compendium.book.comparisons import (
     excuses,
@@ -74,6 +75,43 @@ def test_a_source_is_read_for_the_keys_it_will_record(tmp_path: Path):
     found = recorded_in_source(tmp_path / "a.py")
     assert {"gain", "away/*", "bitfit_adds/*", "a_over_b", "over/*/x", "far_gain/*", "near_gain"} <= found
     assert not {key for key in found if key.startswith("psnr")}
+
+
+NOTEBOOK = """
+from petrecon.studies import lesions
+from petrecon.studies import cases
+from petrecon.studies.cases import judge
+lesions.record_lesions(3)
+judge("far_gain")
+cases.judge("near_gain/x")
+"""
+STUDIES = {
+    "lesions": """
+from petrecon.studies.cases import NAMES, inner
+def record_lesions(n):
+    record(f"missed_over/{n}", n)
+    record(f"psnr/{n}", n)
+    inner(NAMES)
+def never_called():
+    record("unused_gain", 1)
+""",
+    "cases": """
+NAMES = {"psnr": 1}
+def inner(names):
+    record(f"away/{len(names)}", 1, compares=("a", "b"))
+def judge(key):
+    record(key, samples=x, units="heads")
+""",
+}
+
+
+def test_keys_are_looked_for_in_the_studies_that_a_notebook_calls(tmp_path: Path, monkeypatch):
+    """Through imported names, whole modules and from one study to another; not in what nobody calls."""
+    for name, source in STUDIES.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(studies_called, "module_file", lambda name: tmp_path / f"{name.rpartition('.')[2]}.py")
+    (tmp_path / "a.py").write_text(NOTEBOOK, encoding="utf-8")
+    assert recorded_in_source(tmp_path / "a.py") == {"missed_over/*", "away/*", "far_gain", "near_gain/x"}
 
 
 CLAIM = (
