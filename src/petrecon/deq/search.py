@@ -114,6 +114,10 @@ def grid_search(
     epsilon, tol : float
         ε [kBq/mL], and the tolerance of every reconstruction.
 
+    Returns
+    -------
+    Search
+
     Raises
     ------
     ParameterError
@@ -166,6 +170,10 @@ def tpe_search(
         Model η and λ together.
     training, validation, eta, lam, epsilon, tol
         As `grid_search`.
+
+    Returns
+    -------
+    Search
 
     Raises
     ------
