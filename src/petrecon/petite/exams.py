@@ -32,12 +32,11 @@ GREY = ("grey", "deep-grey", "cerebellum-grey")
 
 def exam_key(member: Member, instrument: Instrument, dose: float) -> dict[str, Any]:
     """Return everything the volumes of an exam depend on besides code."""
-    scanner = {k: v for k, v in instrument.scanner._card.items() if k != "sources"}
     return {
         **anatomy_key(member.anatomy),
         "seed": member.seed,
         "findings": [(low.region, low.factor) for low in member.hypometabolic_regions()],
-        "scanner": scanner,
+        "scanner": instrument.scanner.model_dump(by_alias=True, exclude={"sources"}),
         "coarsening": instrument.coarsening,
         "reconstruction": instrument.reconstruction.as_dict(),
         "tracer": data_hash(paths.data_dir() / "tracers" / f"{TRACER}.yaml"),
