@@ -194,12 +194,44 @@ class Scanner(Ring):
         return CoarsenedScanner(**fields, coarsening=coarsening, dims=dims, slice_mm=slice_mm)
 
     def geometry(self, coarsening: str = "laptop", dims: int = 2, **overrides: Any) -> Geometry:
-        """Return lines of response and image grid; parameters and errors as `coarsened`."""
+        """Return lines of response and image grid.
+
+        Parameters
+        ----------
+        coarsening : {"quick", "laptop", "paper"}
+            How many detectors and voxels, as on the card.
+        dims : {2, 3}
+            One slice, or a volume.
+        **overrides
+            As in `coarsened`: `image_shape`, `voxel_size` [mm], `radial_bins` and others.
+
+        Returns
+        -------
+        Geometry
+
+        Raises
+        ------
+        ParameterError, InputError
+            As `coarsened`.
+
+        Examples
+        --------
+        >>> from petrecon.projectors import load_scanner
+        >>> geometry = load_scanner("biograph-mmr").geometry("laptop")
+        >>> geometry.image_shape, geometry.voxel_size, geometry.sinogram_shape
+        ((128, 128), (2.0863, 2.0863), (129, 224))
+        """
         return self.coarsened(coarsening, dims, **overrides).geometry()
 
 
 def scanner_names() -> list[str]:
-    """Return the names of the scanner cards, sorted."""
+    """Return the names of the scanner cards, sorted.
+
+    Returns
+    -------
+    list of str
+        What `load_scanner` takes.
+    """
     return sorted(path.stem for path in (data_dir() / "scanners").glob("*.yaml"))
 
 
@@ -211,6 +243,10 @@ def load_scanner(name: str | Path) -> Scanner:
     name : str or Path
         A name of `scanner_names`, or the path of a card of your own (ending in .yaml).
 
+    Returns
+    -------
+    Scanner
+
     Raises
     ------
     CardError
@@ -218,11 +254,10 @@ def load_scanner(name: str | Path) -> Scanner:
 
     Examples
     --------
-    >>> scanner = load_scanner("biograph-mmr")
-    >>> scanner.planes
-    127
-    >>> scanner.geometry("quick").image_shape
-    (64, 64)
+    >>> from petrecon.projectors import load_scanner
+    >>> card = load_scanner("biograph-mmr")
+    >>> card.title, card.planes, card.resolution_fwhm_mm
+    ('Siemens Biograph mMR', 127, 4.3)
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
