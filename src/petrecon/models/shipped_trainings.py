@@ -42,5 +42,16 @@ def load_training(name: str) -> dict[str, Any]:
 
 
 def weights_path(name: str) -> Path:
-    """Return where the weights of a training lie."""
+    """Return where the weights of a training lie.
+
+    Parameters
+    ----------
+    name : str
+        One of `training_names`, such as ``unetr-hrrt``.
+
+    Returns
+    -------
+    Path
+        In ``data/weights``; the file need not be there.
+    """
     return paths.data_dir() / "weights" / f"{name}.safetensors"

@@ -103,6 +103,17 @@ def planned_runs(notebook: str, profile: str) -> list[dict[str, Any]]:
     In a notebook that reads those runs this is the list to go through: a scanner card that nobody asked to run does
     not belong to it. The list becomes an input of the run.
 
+    Parameters
+    ----------
+    notebook : str
+        Its number or name.
+    profile : {"quick", "laptop", "paper"}
+
+    Returns
+    -------
+    list of dict
+        Name → value of every parameter, `profile` too, one dict per run.
+
     Raises
     ------
     CardError, InputError
