@@ -20,7 +20,17 @@ profile: str = "quick"
 import matplotlib.pyplot as plt
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.compendium import (
+    image,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.ddip import (
     DDIPSettings,
     closed_form,
@@ -42,8 +52,13 @@ track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 subject = make_subject(anatomy, seed=seed, image_shape=(96, 112), voxel_size=2.0863)
 mr = subject.mr[None, None]
-truths = {tracer: activity(subject, tracer, seed) for tracer in ("fdg", "amyloid-negative")}
-clean = {tracer: (image / scale_of(image, subject.voxel_size))[None, None] for tracer, image in truths.items()}
+truths = {
+    tracer: activity(subject, tracer, seed) for tracer in ("fdg", "amyloid-negative")
+}
+clean = {
+    tracer: (image / scale_of(image, subject.voxel_size))[None, None]
+    for tracer, image in truths.items()
+}
 
 # %% [markdown]
 # ## Noise, and the way back
@@ -64,16 +79,26 @@ with torch.no_grad():
         x_t = schedule.noisy(clean["fdg"], t, noise)
         rows["x_t"].append(x_t[0, 0])
         for name, z in (("without MR", 0 * mr), ("with MR", mr)):
-            rows[name].append(schedule.clean(x_t, network(x_t, torch.tensor([t]), z), t)[0, 0].clamp(0, 1))
+            rows[name].append(
+                schedule.clean(x_t, network(x_t, torch.tensor([t]), z), t)[0, 0].clamp(
+                    0, 1
+                )
+            )
 
 # %% tags=["hide-input"]
 truth = clean["fdg"][0, 0]
-quality = {name: [psnr(p, truth, 1.0) for p in rows[name]] for name in ("without MR", "with MR")}
+quality = {
+    name: [psnr(p, truth, 1.0) for p in rows[name]]
+    for name in ("without MR", "with MR")
+}
 fig, axes = plt.subplots(3, len(levels), figsize=(8.4, 5.4))
 for line, (name, pictures) in zip(axes, rows.items(), strict=True):
     for k, (ax, t) in enumerate(zip(line, levels, strict=True)):
         image(ax, pictures[k], 2.0863, vmin=0, vmax=1, axes=False)
-        ax.set_title(f"t = {t}" if name == "x_t" else f"{name}, {quality[name][k]:.1f} dB", size=8)
+        ax.set_title(
+            f"t = {t}" if name == "x_t" else f"{name}, {quality[name][k]:.1f} dB",
+            size=8,
+        )
 for name, values in quality.items():
     record(f"tweedie/{name}", values[2], unit="dB", note="t = 199")
 show(
@@ -94,7 +119,10 @@ show(
 
 # %%
 words = {"image_shape": (96, 112), "voxel_size": 2.0863}
-others = [make_subject(anatomy, seed=seed + k, slice_mm=h, **words).mr for k, h in ((1, 5.0), (2, 40.0))]
+others = [
+    make_subject(anatomy, seed=seed + k, slice_mm=h, **words).mr
+    for k, h in ((1, 5.0), (2, 40.0))
+]
 guides = torch.stack([0 * mr[0], 0 * mr[0], mr[0], *(m[None] for m in others)])
 dreams = sample(network, schedule, guides, steps=size["sample_steps"], seed=seed)
 
@@ -106,10 +134,20 @@ for k in range(5):
     axes[0, k].set_title("no MR" if k < 2 else "MR", size=9)
     axes[1, k].set_title("sample", size=9)
 contrast = {
-    "sample": float(dreams[2, 0][subject.mask("grey")].mean() / dreams[2, 0][subject.mask("white")].mean()),
-    "training": float(truths["fdg"][subject.mask("grey")].mean() / truths["fdg"][subject.mask("white")].mean()),
+    "sample": float(
+        dreams[2, 0][subject.mask("grey")].mean()
+        / dreams[2, 0][subject.mask("white")].mean()
+    ),
+    "training": float(
+        truths["fdg"][subject.mask("grey")].mean()
+        / truths["fdg"][subject.mask("white")].mean()
+    ),
 }
-record("samples/grey_to_white", contrast["sample"], note="MR-conditional sample, mean uptake of grey over white matter")
+record(
+    "samples/grey_to_white",
+    contrast["sample"],
+    note="MR-conditional sample, mean uptake of grey over white matter",
+)
 show(
     fig,
     name="fig-samples",
@@ -124,16 +162,24 @@ show(
 # alone; what it makes of the counts while its weights stay frozen (expectation maximisation pulls each clean image towards the counts, as in PET-DDS {cite:p}`singh2024`); and what it makes of them when it may adapt.
 
 # %%
-exam = simulate_exam(subject, "amyloid-negative", scanner, dose=dose, seed=seed, coarsening=profile)
+exam = simulate_exam(
+    subject, "amyloid-negative", scanner, dose=dose, seed=seed, coarsening=profile
+)
 record_backend(exam.model.projector)
 variants = {
-    "frozen prior": DDIPSettings(steps=size["steps"], adapt="none", data="none", consistency_em=5),
+    "frozen prior": DDIPSettings(
+        steps=size["steps"], adapt="none", data="none", consistency_em=5
+    ),
     "DDIP": DDIPSettings(steps=size["steps"], learning_rate=size["learning_rate"]),
 }
 measured = (exam.counts, exam.model, subject.mr, network, schedule)
 results = {name: ddip(*measured, settings, seed) for name, settings in variants.items()}
 painted = dreams[2, 0] * scale_of(truths["amyloid-negative"], subject.voxel_size)
-pictures = {"truth": exam.truth, "from MR alone": painted, **{name: r.image for name, r in results.items()}}
+pictures = {
+    "truth": exam.truth,
+    "from MR alone": painted,
+    **{name: r.image for name, r in results.items()},
+}
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.9), layout="constrained")
@@ -141,17 +187,28 @@ top = float(exam.truth.max())
 ratios = {}
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     drawn = image(ax, picture, 2.0863, vmin=0, vmax=top, axes=False)
-    ratios[name] = float(picture[subject.mask("grey")].mean() / picture[subject.mask("white")].mean())
-    ax.set_title(name if name == "truth" else f"{name}, {psnr(picture, exam.truth):.1f} dB", size=9)
+    ratios[name] = float(
+        picture[subject.mask("grey")].mean() / picture[subject.mask("white")].mean()
+    )
+    ax.set_title(
+        name if name == "truth" else f"{name}, {psnr(picture, exam.truth):.1f} dB",
+        size=9,
+    )
     record(f"grey_to_white/{name}", ratios[name])
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.7)
 show(
     fig,
     name="fig-wrong-tracer",
     caption="An amyloid-negative slice reconstructed with a prior that has only seen FDG.",
-    alt="Ratio of grey to white matter: " + ", ".join(f"{name} {value:.2f}" for name, value in ratios.items()) + ".",
+    alt="Ratio of grey to white matter: "
+    + ", ".join(f"{name} {value:.2f}" for name, value in ratios.items())
+    + ".",
 )
-show_text("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for name, value in ratios.items()) + ".")
+show_text(
+    "Grey over white matter: "
+    + ", ".join(f"{name} **{value:.2f}**" for name, value in ratios.items())
+    + "."
+)
 
 # %% [markdown]
 # ## Adapt with a few matrices
@@ -161,7 +218,9 @@ show_text("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for n
 # fifty times smaller, the same rank is a larger share, and rank 16 is no longer small. A rank here is not a rank there.
 
 # %%
-counts = count_configurations(network, ranks=[1, 4, 16], targets=["attention", "time", "convolution", "all"])
+counts = count_configurations(
+    network, ranks=[1, 4, 16], targets=["attention", "time", "convolution", "all"]
+)
 table(
     counts,
     name="tab-lora-counts",
@@ -262,7 +321,11 @@ exact = float(closed_form(em.double(), m.double(), b))
 show_text(
     f"Exact {exact:.7f}; our form in single precision {float(closed_form(em, m, b)):.7f}; the textbook's {float(textbook):.7f}."
 )
-record("prox/textbook_error", abs(float(textbook) - exact), note="single precision, beta/s = 2e-5")
+record(
+    "prox/textbook_error",
+    abs(float(textbook) - exact),
+    note="single precision, beta/s = 2e-5",
+)
 
 # %% [markdown]
 # ```{solution-end}

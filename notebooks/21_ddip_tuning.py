@@ -54,15 +54,24 @@ tracers = ["fdg", "amyloid-negative"]
 # %%
 cases = {
     tracer: measure(
-        anatomy, tracer, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"]
+        anatomy,
+        tracer,
+        scanner,
+        dose,
+        seed,
+        coarsening=size["coarsening"],
+        realisations=size["realisations"],
     )
     for tracer in tracers
 }
 record_backend(cases["fdg"].model.projector)
 found = {
-    method: grid_search(method, cases, values, network, schedule, seed) for method, values in size["values"].items()
+    method: grid_search(method, cases, values, network, schedule, seed)
+    for method, values in size["values"].items()
 }
-best = {method: max(rows, key=lambda row: row["mean"]) for method, rows in found.items()}
+best = {
+    method: max(rows, key=lambda row: row["mean"]) for method, rows in found.items()
+}
 for method, row in best.items():
     for setting, value in row["settings"].items():
         record(f"tuned/{method}/{setting}", value)
@@ -75,7 +84,8 @@ table(
             "method": method,
             "tried": len(found[method]),
             "kept": ", ".join(
-                f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k} {v}" for k, v in row["settings"].items()
+                f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k} {v}"
+                for k, v in row["settings"].items()
             ).replace("_", " "),
             "FDG": row["psnr"]["fdg"],
             "amyloid": row["psnr"]["amyloid-negative"],
@@ -99,9 +109,15 @@ show(
     fig,
     name="fig-ddip-tuning",
     caption="Every combination tried, one dot each; the bar is the one kept. A long column is a method that punishes a careless setting.",
-    alt=ranking({method: row["mean"] for method, row in best.items()}, "best mean PSNR", "dB") + ".",
+    alt=ranking(
+        {method: row["mean"] for method, row in best.items()}, "best mean PSNR", "dB"
+    )
+    + ".",
 )
-spread = {method: row["mean"] - min(r["mean"] for r in found[method]) for method, row in best.items()}
+spread = {
+    method: row["mean"] - min(r["mean"] for r in found[method])
+    for method, row in best.items()
+}
 touchy = max(spread, key=spread.get)
 show_text(
     f"The most sensitive method within the values tried is {touchy}: {spread[touchy]:.1f} dB lie between its best and its worst setting."

@@ -45,7 +45,15 @@ network, schedule = load_prior(prior), NoiseSchedule()
 tuned = load_numbers("21_ddip_tuning")
 
 # %%
-case = measure(anatomy, tracer, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"])
+case = measure(
+    anatomy,
+    tracer,
+    scanner,
+    dose,
+    seed,
+    coarsening=size["coarsening"],
+    realisations=size["realisations"],
+)
 record_backend(case.model.projector)
 images, seconds = {}, {}
 for method in METHODS:
@@ -61,8 +69,12 @@ for method, several in images.items():
     row = {"method": method}
     for metric, unit in (("psnr", "dB"), ("ssim", "")):
         samples = [s[metric] for s in scores]
-        found = record(f"{metric}/{method}", samples=samples, units="noise draws", unit=unit)
-        row[metric.upper()] = format_interval(found, 2 if metric == "psnr" else 3, over=False)
+        found = record(
+            f"{metric}/{method}", samples=samples, units="noise draws", unit=unit
+        )
+        row[metric.upper()] = format_interval(
+            found, 2 if metric == "psnr" else 3, over=False
+        )
     record(f"seconds/{method}", seconds[method], unit="s")
     row["s"] = seconds[method]
     rows.append(row)
@@ -98,7 +110,10 @@ for k, (method, picture) in enumerate(shown.items()):
 fig.colorbar(drawn, ax=axes[0], label="activity (kBq/mL)", shrink=0.8)
 fig.colorbar(errors, ax=axes[3], label="error (kBq/mL)", shrink=0.8)
 save_array("mr", case.mr)
-quality = {m: float(np.mean([ddip_scores(one, case.truth)["psnr"] for one in x])) for m, x in images.items()}
+quality = {
+    m: float(np.mean([ddip_scores(one, case.truth)["psnr"] for one in x]))
+    for m, x in images.items()
+}
 show(
     fig,
     name="fig-compare-@RUN@",
@@ -112,7 +127,9 @@ show(
 # The mean of a region over its true mean, realisation by realisation, and the voxel-wise standard deviation over the realisations.
 
 # %% tags=["hide-input"]
-regions = {name: case.subject.mask(name) for name in ("grey", "white", "putamen", "thalamus")}
+regions = {
+    name: case.subject.mask(name) for name in ("grey", "white", "putamen", "thalamus")
+}
 regions = {name: mask for name, mask in regions.items() if mask.any()}
 brain = case.subject.mask("grey") | case.subject.mask("white")
 rows = []

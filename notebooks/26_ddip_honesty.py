@@ -51,8 +51,13 @@ kinds = {"PET only": (2.5, 1.0), "MR only": (1.0, 0.5), "both": (2.5, 0.5)}
 
 # %%
 places = {"left": (-27.0, -14.0), "right": (27.0, -14.0)}
-lesions = {kind: [Lesion(places["left"], 7.0, pet=pet, mr=mr)] for kind, (pet, mr) in kinds.items()}
-finding = lesion_region(anatomy, seed, lesions["both"][0], tissue="white", slice_mm=height)
+lesions = {
+    kind: [Lesion(places["left"], 7.0, pet=pet, mr=mr)]
+    for kind, (pet, mr) in kinds.items()
+}
+finding = lesion_region(
+    anatomy, seed, lesions["both"][0], tissue="white", slice_mm=height
+)
 cases = {
     (tracer, kind): measure(
         anatomy,
@@ -71,13 +76,20 @@ cases = {
 record_backend(cases["fdg", "both"].model.projector)
 images = {
     (method, *key): reconstruct_by(
-        method, case, tuned_settings(numbers, method, size["smaller"]), network, schedule, seed
+        method,
+        case,
+        tuned_settings(numbers, method, size["smaller"]),
+        network,
+        schedule,
+        seed,
     )
     for key, case in cases.items()
     for method in METHODS
 }
 bare = {
-    t: measure(anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], slice_mm=height).truth
+    t: measure(
+        anatomy, t, scanner, dose, seed, coarsening=size["coarsening"], slice_mm=height
+    ).truth
     for t in size["tracers"]
 }
 
@@ -93,7 +105,9 @@ for method in METHODS:
         healthy = float(finding.contrast(bare[tracer]))
         shown_contrast = finding.contrast(images[method, tracer, kind]) - healthy
         true = float(finding.contrast(case.truth)) - healthy
-        values = (100 * shown_contrast if kind == "MR only" else shown_contrast / true).tolist()
+        values = (
+            100 * shown_contrast if kind == "MR only" else shown_contrast / true
+        ).tolist()
         words = {"units": "noise draws", "unit": "%" if kind == "MR only" else ""}
         found = record(f"{kind}/{method}/{tracer}", samples=values, **words)
         each[method, tracer, kind] = np.array(values)
@@ -112,20 +126,34 @@ table(
 for tracer in size["tracers"]:
     for rival, key in (("frozen prior", "frozen"), ("MLEM + filter", "filter")):
         invented, missed = (
-            np.abs(each["DDIP", tracer, kind] - right) - np.abs(each[rival, tracer, kind] - right)
+            np.abs(each["DDIP", tracer, kind] - right)
+            - np.abs(each[rival, tracer, kind] - right)
             for kind, right in (("MR only", 0.0), ("PET only", 1.0))
         )
-        both, note = ("DDIP", rival), f"DDIP minus {rival}, {tracer}; negative is better"
+        both, note = (
+            ("DDIP", rival),
+            f"DDIP minus {rival}, {tracer}; negative is better",
+        )
         words = {"units": "noise draws", "note": note}
-        more = record(f"invented_over_{key}/{tracer}", samples=invented, compares=both, unit="%", **words)
-        less = record(f"missed_over_{key}/{tracer}", samples=missed, compares=both, **words)
+        more = record(
+            f"invented_over_{key}/{tracer}",
+            samples=invented,
+            compares=both,
+            unit="%",
+            **words,
+        )
+        less = record(
+            f"missed_over_{key}/{tracer}", samples=missed, compares=both, **words
+        )
         show_text(
             f"{tracer}, DDIP against {rival} (negative: DDIP is better): error of what it invents {format_interval(more, 1, sign=True, unit='%')}, of what it misses {format_interval(less, sign=True)} of the true contrast."
         )
 
 # %% tags=["hide-input"]
 shown = ["truth", "MLEM + filter", "Bowsher", "DIP", "frozen prior", "DDIP"]
-fig, axes = plt.subplots(len(kinds) * 2, len(shown), figsize=(8.4, 10.6), layout="constrained")
+fig, axes = plt.subplots(
+    len(kinds) * 2, len(shown), figsize=(8.4, 10.6), layout="constrained"
+)
 line = 0
 for tracer in size["tracers"]:
     for kind in kinds:
@@ -134,8 +162,17 @@ for tracer in size["tracers"]:
         window = (slice(max(0, x - 20), x + 20), slice(max(0, y - 20), y + 20))
         top = float(case.truth[window].max())
         for column, method in enumerate(shown):
-            picture = case.truth if method == "truth" else images[method, tracer, kind][0]
-            drawn = image(axes[line, column], picture[window], 2.0863, vmin=0, vmax=top, axes=False)
+            picture = (
+                case.truth if method == "truth" else images[method, tracer, kind][0]
+            )
+            drawn = image(
+                axes[line, column],
+                picture[window],
+                2.0863,
+                vmin=0,
+                vmax=top,
+                axes=False,
+            )
             axes[line, column].set_title(f"{kind}" if column == 0 else method, size=8)
         line += 1
 show(
@@ -152,7 +189,10 @@ for tracer in size["tracers"]:
         f"{tracer}: "
         + ranking(invented, "invented contrast", "%")
         + "; "
-        + ranking({m: recovered[m, tracer, "PET only"] for m in METHODS}, "recovered share of the PET-only lesion")
+        + ranking(
+            {m: recovered[m, tracer, "PET only"] for m in METHODS},
+            "recovered share of the PET-only lesion",
+        )
         + "."
     )
 

@@ -17,7 +17,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table
+from petrecon.compendium import (
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.ddip import (
     DDIPSettings,
     GaussianPrior,
@@ -36,13 +44,17 @@ style()
 size = profile_sizes("27_ddip_calibration", profile)
 schedule = NoiseSchedule()
 shape = tuple(size["grid"])
-geometry = load_scanner(scanner).geometry(size["coarsening"], dims=2, image_shape=shape, voxel_size=(10.0, 10.0))
+geometry = load_scanner(scanner).geometry(
+    size["coarsening"], dims=2, image_shape=shape, voxel_size=(10.0, 10.0)
+)
 project = make_projector(geometry)
 record_backend(project)
 unit = 8.0  # kBq/mL that the prior calls 1
 expected = project(torch.full(shape, 0.5 * unit))
 model = AcquisitionModel(
-    project, scale=size["counts"] / float(expected.sum()), background=0.3 * size["counts"] / expected.numel()
+    project,
+    scale=size["counts"] / float(expected.sum()),
+    background=0.3 * size["counts"] / expected.numel(),
 )
 
 # %% [markdown]
@@ -54,26 +66,52 @@ model = AcquisitionModel(
 # * **DDIP**: the same, but the prior's mean may adapt, pixel by pixel.
 
 # %%
-prior = GaussianPrior(torch.full(shape, 0.5), smooth_covariance(shape, 0.08, 3.0), schedule)
+prior = GaussianPrior(
+    torch.full(shape, 0.5), smooth_covariance(shape, 0.08, 3.0), schedule
+)
 truths = prior.sample(size["truths"], seed)
-frozen = DDIPSettings(use_mr=False, steps=size["steps"], ceiling=10.0, adapt="none", data="none", consistency_em=5)
+frozen = DDIPSettings(
+    use_mr=False,
+    steps=size["steps"],
+    ceiling=10.0,
+    adapt="none",
+    data="none",
+    consistency_em=5,
+)
 adapted = DDIPSettings(
-    use_mr=False, steps=size["steps"], ceiling=10.0, adapt="full", learning_rate=size["learning_rate"]
+    use_mr=False,
+    steps=size["steps"],
+    ceiling=10.0,
+    adapt="full",
+    learning_rate=size["learning_rate"],
 )
 n = size["samples"]
 draws: dict[str, list[torch.Tensor]] = {}
 for k, truth in enumerate(truths):
-    y = torch.poisson(model(truth * unit), generator=torch.Generator().manual_seed(seed + k))
+    y = torch.poisson(
+        model(truth * unit), generator=torch.Generator().manual_seed(seed + k)
+    )
     posterior = prior.posterior(y, model, unit, schedule)
     several, nothing = y.expand(n, *y.shape), torch.zeros(n, 1, *shape)
     draws.setdefault("exact", []).append(posterior.sample(n, seed + 1000 + k))
     for eta in (0.0, 0.85):
-        drawn = sample(posterior, schedule, nothing, steps=size["sampler_steps"], eta=eta, seed=seed + k)[:, 0]
+        drawn = sample(
+            posterior,
+            schedule,
+            nothing,
+            steps=size["sampler_steps"],
+            eta=eta,
+            seed=seed + k,
+        )[:, 0]
         draws.setdefault(f"sampler, η = {eta:g}", []).append(drawn)
     for name, settings in (("frozen prior", frozen), ("DDIP", adapted)):
-        result = ddip(several, model, None, prior, schedule, settings, seed + k, scale=unit)
+        result = ddip(
+            several, model, None, prior, schedule, settings, seed + k, scale=unit
+        )
         draws.setdefault(name, []).append(result.image / unit)
-gathered = {name: torch.stack(several, 1) for name, several in draws.items()}  # (samples, truths, X, Y)
+gathered = {
+    name: torch.stack(several, 1) for name, several in draws.items()
+}  # (samples, truths, X, Y)
 
 # %% [markdown]
 # ## Rank histograms
@@ -82,7 +120,9 @@ gathered = {name: torch.stack(several, 1) for name, several in draws.items()}  #
 
 # %% tags=["hide-input"]
 levels = [0.5, 0.8]
-fig, axes = plt.subplots(1, len(gathered), figsize=(8.6, 2.6), sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, len(gathered), figsize=(8.6, 2.6), sharey=True, layout="constrained"
+)
 rows, outer = [], {}
 for ax, (name, several) in zip(axes, gathered.items(), strict=True):
     heights = rank_histogram(several, truths, bins=5, seed=seed)
@@ -96,7 +136,11 @@ for ax, (name, several) in zip(axes, gathered.items(), strict=True):
     spread = float(several.std(0).mean() / gathered["exact"].std(0).mean())
     for level, value in zip(levels, covered, strict=True):
         record(f"coverage/{name}/{level:g}", float(value))
-    record(f"spread/{name}", spread, note="mean standard deviation of the samples over that of the exact posterior")
+    record(
+        f"spread/{name}",
+        spread,
+        note="mean standard deviation of the samples over that of the exact posterior",
+    )
     rows.append(
         {
             "sampler": name,
@@ -111,14 +155,21 @@ show(
     fig,
     name="fig-rank-histograms",
     caption="Rank of the truth among the samples, pooled over pixels and truths. Flat is calibrated.",
-    alt="Outermost bars relative to a flat histogram: " + ", ".join(f"{k} {v:.2f}" for k, v in outer.items()) + ".",
+    alt="Outermost bars relative to a flat histogram: "
+    + ", ".join(f"{k} {v:.2f}" for k, v in outer.items())
+    + ".",
     dimensionless=["fifth of the ranks", "frequency (expected = 1)"],
 )
 table(
     pd.DataFrame(rows),
     name="tab-calibration",
     caption="Share of pixels (%) whose truth lies in the central 50 and 80 % of the samples; spread of the samples relative to the exact posterior; error of their mean relative to the prior's standard deviation.",
-    formats={"covers, of 50 %": ".0f", "of 80 %": ".0f", "spread": ".2f", "error": ".3f"},
+    formats={
+        "covers, of 50 %": ".0f",
+        "of 80 %": ".0f",
+        "spread": ".2f",
+        "error": ".3f",
+    },
 )
 errors = {row["sampler"]: row["error"] for row in rows}
 show_text(
@@ -136,7 +187,12 @@ fig, ax = plt.subplots(figsize=(6.4, 3.4))
 counts = [10, 25, 50, 100, 200, 1000]
 for eta in (0.0, 0.5, 0.85):
     shares = [
-        float(sampled_variance(top, noise_levels(1000, k), schedule, eta, torch.ones(30)).sum() / top.double().sum())
+        float(
+            sampled_variance(
+                top, noise_levels(1000, k), schedule, eta, torch.ones(30)
+            ).sum()
+            / top.double().sum()
+        )
         for k in counts
     ]
     ax.semilogx(counts, shares, "o-", label=f"η = {eta:g}")

@@ -44,7 +44,9 @@ track_input(prior_path(prior))
 network, schedule = load_prior(prior), NoiseSchedule()
 numbers = load_numbers("21_ddip_tuning")
 standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
-frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"]))
+frozen = settings_for(
+    "frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"])
+)
 
 # %% [markdown]
 # ## Cost against quality
@@ -54,7 +56,13 @@ frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", si
 
 # %%
 case = measure(
-    anatomy, "amyloid-negative", scanner, dose, seed, coarsening=size["coarsening"], realisations=size["realisations"]
+    anatomy,
+    "amyloid-negative",
+    scanner,
+    dose,
+    seed,
+    coarsening=size["coarsening"],
+    realisations=size["realisations"],
 )
 record_backend(case.model.projector)
 families = {
@@ -67,7 +75,14 @@ rows = []
 for name, settings in families.items():
     for steps in size["steps"][name]:
         result = ddip(
-            case.counts, case.model, case.mr, network, schedule, replace(settings, steps=steps), seed, scale=case.scale
+            case.counts,
+            case.model,
+            case.mr,
+            network,
+            schedule,
+            replace(settings, steps=steps),
+            seed,
+            scale=case.scale,
         )
         quality = [psnr(one, case.truth) for one in result.image]
         seconds = {part: s / len(case.counts) for part, s in result.seconds.items()}
@@ -85,7 +100,9 @@ for name, settings in families.items():
             }
         )
         record(f"cost/{name}/{steps}", rows[-1]["s"], unit="s")
-        record(f"quality/{name}/{steps}", samples=quality, units="noise draws", unit="dB")
+        record(
+            f"quality/{name}/{steps}", samples=quality, units="noise draws", unit="dB"
+        )
 costs = pd.DataFrame(rows)
 
 # %% tags=["hide-input"]
@@ -99,7 +116,13 @@ fig, ax = plt.subplots(figsize=(6.8, 3.8))
 for name, group in costs.groupby("method", sort=False):
     ax.semilogx(group["s"], group["PSNR"], "o-", label=name)
     for _, row in group.iterrows():
-        ax.annotate(str(row["steps"]), (row["s"], row["PSNR"]), textcoords="offset points", xytext=(4, -10), size=7)
+        ax.annotate(
+            str(row["steps"]),
+            (row["s"], row["PSNR"]),
+            textcoords="offset points",
+            xytext=(4, -10),
+            size=7,
+        )
 ax.set(xlabel="time per slice (s)", ylabel="PSNR (dB)")
 ax.legend()
 best = {name: float(group["PSNR"].max()) for name, group in costs.groupby("method")}
@@ -116,13 +139,19 @@ show(
 # How long does back-propagation take to reach what the splitting reaches? Per noise realisation, its time is interpolated between the numbers of steps tried; where it never gets there, its longest time stands in and the ratio is an upper bound.
 
 # %% tags=["hide-input"]
-target = costs[(costs["method"] == "DDIP, splitting") & (costs["steps"] == standard.steps)].iloc[0]
+target = costs[
+    (costs["method"] == "DDIP, splitting") & (costs["steps"] == standard.steps)
+].iloc[0]
 rival = costs[costs["method"] == "DDIP, back-propagation"]
 ratios, reached = [], 0
 for k, wanted in enumerate(target["each"]):
     curve = np.maximum.accumulate([each[k] for each in rival["each"]])
     reached += curve[-1] >= wanted
-    time = float(np.interp(wanted, curve, rival["s"])) if curve[-1] >= wanted else float(rival["s"].max())
+    time = (
+        float(np.interp(wanted, curve, rival["s"]))
+        if curve[-1] >= wanted
+        else float(rival["s"].max())
+    )
     ratios.append(float(target["s"]) / time)
 both = ("splitting", "back-propagation")
 ratio = record(
@@ -133,14 +162,30 @@ ratio = record(
     note=f"time of splitting over back-propagation at equal PSNR; {reached} of {len(ratios)} realisations reached",
 )
 equal_time = [
-    a - b for a, b in zip(target["each"], rival.iloc[(rival["s"] - target["s"]).abs().argmin()]["each"], strict=True)
+    a - b
+    for a, b in zip(
+        target["each"],
+        rival.iloc[(rival["s"] - target["s"]).abs().argmin()]["each"],
+        strict=True,
+    )
 ]
-better = record("hqs_gain_equal_time", samples=equal_time, units="noise draws", compares=both, unit="dB")
+better = record(
+    "hqs_gain_equal_time",
+    samples=equal_time,
+    units="noise draws",
+    compares=both,
+    unit="dB",
+)
 show_text(
     f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True, unit='dB')} better."
 )
 equal = costs[costs["method"] == "frozen prior"].iloc[-1]
-record("frozen_longest", float(equal["PSNR"]), unit="dB", note=f"{equal['steps']} steps, {equal['s']:.1f} s")
+record(
+    "frozen_longest",
+    float(equal["PSNR"]),
+    unit="dB",
+    note=f"{equal['steps']} steps, {equal['s']:.1f} s",
+)
 
 # %% [markdown]
 # ## How far out?
@@ -152,7 +197,12 @@ record("frozen_longest", float(equal["PSNR"]), unit="dB", note=f"{equal['steps']
 def inverted(subject: Subject) -> torch.Tensor:
     """Return FDG turned inside out: white matter 24, grey matter 6 kBq/mL."""
     value = {"white": 24.0, "grey": 6.0, "csf": 0.0, "scalp": 3.0, "skull": 0.0}
-    return subject.paint({label: value.get(region.tissue, 0.0) for label, region in subject.regions.items()})
+    return subject.paint(
+        {
+            label: value.get(region.tissue, 0.0)
+            for label, region in subject.regions.items()
+        }
+    )
 
 
 journeys = {
@@ -167,12 +217,21 @@ journeys = {
 rows = []
 for name, (tracer, where, how_much) in journeys.items():
     exam = measure(
-        anatomy, tracer, where, how_much, seed, coarsening=size["coarsening"], realisations=size["far_realisations"]
+        anatomy,
+        tracer,
+        where,
+        how_much,
+        seed,
+        coarsening=size["coarsening"],
+        realisations=size["far_realisations"],
     )
     row = {"exam": name}
     for method in ("MR only", "Bowsher", "frozen prior", "DDIP"):
         settings = tuned_settings(numbers, method, size["smaller"])
-        found = [psnr(x, exam.truth) for x in reconstruct_by(method, exam, settings, network, schedule, seed)]
+        found = [
+            psnr(x, exam.truth)
+            for x in reconstruct_by(method, exam, settings, network, schedule, seed)
+        ]
         record(f"far/{name}/{method}", samples=found, units="noise draws", unit="dB")
         row[method] = float(np.mean(found))
         row[f"each {method}"] = found
@@ -189,13 +248,22 @@ table(
 fig, ax = plt.subplots(figsize=(6.8, 3.8))
 for _, row in far.iterrows():
     for rival, marker in (("frozen prior", "o"), ("Bowsher", "s")):
-        gained, both = np.subtract(row["each DDIP"], row[f"each {rival}"]), ("DDIP", rival)
+        gained, both = (
+            np.subtract(row["each DDIP"], row[f"each {rival}"]),
+            ("DDIP", rival),
+        )
         key = f"far_gain/{row['exam']}/{rival}"
-        spread = record(key, samples=gained, units="noise draws", compares=both, unit="dB")
+        spread = record(
+            key, samples=gained, units="noise draws", compares=both, unit="dB"
+        )
         middle = spread.value
         error = [[middle - spread.low], [spread.high - middle]]
         ax.errorbar(
-            row["MR only"], middle, error, fmt=marker, color="#0072B2" if rival == "frozen prior" else "#D55E00"
+            row["MR only"],
+            middle,
+            error,
+            fmt=marker,
+            color="#0072B2" if rival == "frozen prior" else "#D55E00",
         )
     ax.annotate(
         row["exam"],

@@ -17,12 +17,10 @@ from petrecon.errors import ParameterError, did_you_mean
 from petrecon.models.diffusion import NoiseSchedule
 from petrecon.models.score import ScoreNetwork
 from petrecon.phantoms import Exam, Lesion, Subject, make_subject, simulate_exam
+from petrecon.phantoms.grids import HEAD_GRID as GRID
+from petrecon.phantoms.grids import HEAD_VOXEL_MM as VOXEL_MM
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct import Bowsher, RelativeDifference, gaussian_filter, map_em, mlem
-
-GRID = (96, 112)
-"""The head on the 128 × 128 grid of the paper, without the empty margin; sides divisible by 8."""
-VOXEL_MM = 2.0863
 
 
 @dataclass(frozen=True, eq=False)

