@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from petrecon import deq
 from petrecon.compendium import (
     curves,
     profile_sizes,
@@ -30,17 +31,6 @@ from petrecon.compendium import (
     show_text,
     style,
     table,
-)
-from petrecon.deq import (
-    Hyperparameters,
-    Report,
-    hypergradient,
-    hyperparameters,
-    jacobian_free_gradient,
-    problem_from_exam,
-    reconstruct,
-    truncated_gradient,
-    unrolled_gradient,
 )
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.studies.deq_gradients import (
@@ -51,25 +41,16 @@ from petrecon.studies.deq_gradients import (
 )
 
 style()
-torch.set_flush_denormal(
-    True
-)  # voxels on their way to zero would slow every product down
+torch.set_flush_denormal(True)  # voxels near zero would slow every product down
 size = profile_sizes("31_deq_gradients", profile)
 subject = make_subject(
     anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"]
 )
-exam = simulate_exam(
-    subject,
-    "pe2i",
-    scanner,
-    dose=dose,
-    seed=seed,
-    coarsening=size["coarsening"],
-    realisations=1,
-)
-problem = problem_from_exam(exam, dtype=torch.float64)
+grid = {"coarsening": size["coarsening"], "realisations": 1}
+exam = simulate_exam(subject, "pe2i", scanner, dose=dose, seed=seed, **grid)
+problem = deq.problem_from_exam(exam, dtype=torch.float64)
 record_backend(exam.model.projector)
-theta = hyperparameters(0.2, 0.012, 0.1, frames=problem.frames)
+theta = deq.hyperparameters(0.2, 0.012, 0.1, frames=problem.frames)
 
 
 def loss(x: torch.Tensor) -> torch.Tensor:
@@ -78,14 +59,11 @@ def loss(x: torch.Tensor) -> torch.Tensor:
 
 
 def minimise(
-    at: Hyperparameters,
-    tol: float,
-    start: torch.Tensor | None = None,
-    **options: object,
-) -> tuple[torch.Tensor, Report]:
+    at: deq.Hyperparameters, tol: float, start: torch.Tensor | None = None, **options
+) -> tuple[torch.Tensor, deq.Report]:
     """Return the reconstruction at a tolerance, and how the solver got there."""
     options |= {"tol": tol, "max_iterations": 4000, "on_failure": "report"}
-    return reconstruct(problem, at, start, **options)
+    return deq.reconstruct(problem, at, start, **options)
 
 
 # %% [markdown]
@@ -117,23 +95,22 @@ ways = {
 }
 precise = {"tol": 1e-10, "max_iterations": 5000}
 for adjoint, label in ways.items():
-    gradient, _, report = hypergradient(
+    gradient, _, report = deq.hypergradient(
         problem, theta, best, u, adjoint=adjoint, **precise
     )
     found[label] = flat(gradient), f"{report.evaluations}"
 for terms in (10, 50, 200):
-    gradient = truncated_gradient(problem, theta, best, u, terms)
+    gradient = deq.truncated_gradient(problem, theta, best, u, terms)
     found[f"Neumann series, {terms} terms"] = flat(gradient), f"{terms}"
 for steps in size["unrolled"]:
-    gradient, _ = unrolled_gradient(problem, theta, loss, steps)
+    gradient, _ = deq.unrolled_gradient(problem, theta, loss, steps)
     found[f"unrolled, {steps} iterations"] = flat(gradient), f"{2 * steps}"
-found["Jacobian-free"] = flat(jacobian_free_gradient(problem, theta, best, u)), "0"
+found["Jacobian-free"] = flat(deq.jacobian_free_gradient(problem, theta, best, u)), "0"
 
 if (other := torchdeq_gradient(problem, theta, best, loss)) is not None:
     found["torchdeq 0.1.0 with its defaults"] = other, "–"
-truth = gradient_errors(
-    {k: (g[checked], cost) for k, (g, cost) in found.items()}, numeric
-)
+picked = {way: (values[checked], cost) for way, (values, cost) in found.items()}
+truth = gradient_errors(picked, numeric)
 table(
     truth,
     name="tab-gradients",
@@ -164,13 +141,13 @@ show_text(
 # %% tags=["hide-input"]
 tolerances = np.array([1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
 distance, bad = [], []
-reference = flat(hypergradient(problem, theta, best, u, **precise)[0])
+reference = flat(deq.hypergradient(problem, theta, best, u, **precise)[0])
 for tol in tolerances:
     x, _ = minimise(theta, float(tol))
     distance.append(float((x - best).norm() / best.norm()))
     there = 2 * (x - problem.truth) / x[0].numel()
-    gradient, *_ = hypergradient(
-        problem, theta, x, there, tol=1e-8, max_iterations=5000
+    gradient, *_ = deq.hypergradient(
+        problem, theta, x, there, **(precise | {"tol": 1e-8})
     )
     bad.append(np.linalg.norm(flat(gradient) - reference) / np.linalg.norm(reference))
 given = {
@@ -203,15 +180,11 @@ record("distance_over_tolerance", ratio, note="median over tolerances")
 # stops. Ours is relative to their size.
 
 # %% tags=["hide-input"]
+fixed = {"relative": False, "regularisation": 1e-4, "guarded": False}
 solvers = {
     "plain": {"memory": 1},
     "Anderson, relative": {"memory": 8},
-    "Anderson, absolute 1e-4": {
-        "memory": 8,
-        "relative": False,
-        "regularisation": 1e-4,
-        "guarded": False,
-    },
+    "Anderson, absolute 1e-4": {"memory": 8, **fixed},
 }
 iterations: dict[str, list[float]] = {label: [] for label in solvers}
 for label, options in solvers.items():
@@ -235,9 +208,8 @@ curves(
     + ".",
     dimensionless=["tolerance on the relative change", "iterations"],
 )
-record(
-    "anderson_speedup", gain, note="plain iterations over Anderson iterations, to 1e-5"
-)
+note = "plain iterations over Anderson iterations, to 1e-5"
+record("anderson_speedup", gain, note=note)
 
 # %% [markdown]
 # The second trap would look like success. In the plain EM map a voxel at zero stays at zero, so an accelerated step that throws a voxel near zero by accident can leave it there while the residual
@@ -252,17 +224,15 @@ for label, options in {
 }.items():
     x, report = minimise(theta, 1e-9, memory=10, **options)
     far = 100 * float((x - best).norm() / best.norm())
-    rows.append(
-        (label, float(report.residual.max()), int(report.iterations.max()), far)
-    )
+    residual, count = float(report.residual.max()), int(report.iterations.max())
+    rows.append((label, residual, count, far))
 columns = ["map", "residual reached", "iterations", "distance to the minimiser (%)"]
-trap = pd.DataFrame(rows, columns=columns)
 table(
-    trap,
+    pd.DataFrame(rows, columns=columns),
     name="tab-false-fixed-point",
     caption="Anderson acceleration of three versions of the same map, all asked "
     "for a residual of 1e-9.",
-    formats={"residual reached": ".0e", "distance to the minimiser (%)": ".2e"},
+    formats={columns[1]: ".0e", columns[3]: ".2e"},
 )
 off = {label: far for label, *_, far in rows}
 record("plain_em_distance", off["EM, plain"], unit="%")
@@ -270,11 +240,9 @@ show_text(
     "At the same residual the plain map is "
     f"**{off['EM, plain'] / off['EM, shifted']:.0f} times** further from the "
     "minimiser than the shifted one"
-    + (
-        ", and stopped at a false fixed point."
-        if off["EM, plain"] > 1
-        else ", though on this problem it did not stop at a false fixed point."
-    )
+    + ("" if off["EM, plain"] > 1 else ", though on this problem it did not stop")
+    + (", and stopped" if off["EM, plain"] > 1 else "")
+    + " at a false fixed point."
 )
 
 # %% [markdown]

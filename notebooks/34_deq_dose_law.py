@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from petrecon import deq
 from petrecon.compendium import (
     curves,
     profile_sizes,
@@ -26,14 +27,6 @@ from petrecon.compendium import (
     show_text,
     style,
     table,
-)
-from petrecon.deq import (
-    LAWS,
-    compare_laws,
-    evaluate,
-    fit_law,
-    hyperparameters,
-    predict_hyperparameters,
 )
 from petrecon.metrics import format_interval, jackknife, range_of
 from petrecon.studies.deq_cases import PATIENTS, learned_doses, learning_case, net_trues
@@ -51,7 +44,7 @@ lam = {p: np.array([learned[p, d].lambdas() for d in doses]) for p in PATIENTS}
 # ## Figure 2
 
 # %% tags=["hide-input"]
-fits = {p: {fit.law: fit for fit in compare_laws(trues, eta[p])} for p in PATIENTS}
+fits = {p: {fit.law: fit for fit in deq.compare_laws(trues, eta[p])} for p in PATIENTS}
 fine = np.linspace(120, 800, 200)
 r2 = {p: {law: fit.r2 for law, fit in fits[p].items()} for p in PATIENTS}
 curves(
@@ -62,7 +55,7 @@ curves(
         }
         for p in PATIENTS
     },
-    formats={"learned": "ko", **dict.fromkeys(LAWS, "-")},
+    formats={"learned": "ko", **dict.fromkeys(deq.LAWS, "-")},
     xlabel="dose (million net trues)",
     ylabel="η ((kBq/mL)⁻²)",
     name="fig-deq-2",
@@ -84,7 +77,7 @@ curves(
 
 def judged(law: str) -> dict[str, object]:
     """Return how well a law fits, and predicts a dose that it was not fitted to."""
-    row: dict[str, object] = {"law": LAWS[law].formula}
+    row: dict[str, object] = {"law": deq.LAWS[law].formula}
     for patient in PATIENTS:
         fit = fits[patient][law]
         worst = None if fit.left_out is None else f"{100 * fit.left_out.max():.3g}"
@@ -95,25 +88,23 @@ def judged(law: str) -> dict[str, object]:
 
 formats = {"R²": ".4f", "adjusted R²": ".4f", "AICc": ".1f"}
 table(
-    pd.DataFrame(judged(law) for law in LAWS),
+    pd.DataFrame(judged(law) for law in deq.LAWS),
     name="tab-deq-laws",
     caption="Five laws for η. Left out: relative error of predicting each dose "
     "from the five others, the worst of six.",
     formats={f"{p}: {kind}": form for p in PATIENTS for kind, form in formats.items()},
 )
 double = [fits[p]["double exponential"].r2 for p in PATIENTS]
-record(
-    "double_exponential_r2",
-    interval=range_of(double, units="patients", value=min(double)),
-    note="least of the patients",
-)
+least = range_of(double, units="patients", value=min(double))
+record("double_exponential_r2", interval=least, note="least of the patients")
 
 
 def exponent_difference(pick: np.ndarray) -> float:
     """Return the relative difference of the patients' exponents, %, over some doses."""
     pick = pick.astype(int)
     b1, b2 = (
-        fit_law("power", trues[pick], eta[p][pick]).coefficients["b"] for p in PATIENTS
+        deq.fit_law("power", trues[pick], eta[p][pick]).coefficients["b"]
+        for p in PATIENTS
     )
     return 100 * (b1 - b2) / abs((b1 + b2) / 2)
 
@@ -130,11 +121,11 @@ apart = record(
 # %% tags=["hide-input"]
 rows = [
     {
-        "law": LAWS[law].formula,
+        "law": deq.LAWS[law].formula,
         "coefficient": name,
         **{p: fits[p][law].coefficients[name] for p in PATIENTS},
     }
-    for law in LAWS
+    for law in deq.LAWS
     for name in fits["P1"][law].coefficients
 ]
 table(
@@ -157,7 +148,7 @@ show_text(
 
 # %% tags=["hide-input"]
 cases = [(p, t) for p in PATIENTS for t in range(lam[p].shape[1])]
-laws = {(p, t): compare_laws(trues, lam[p][:, t]) for p, t in cases}
+laws = {(p, t): deq.compare_laws(trues, lam[p][:, t]) for p, t in cases}
 best = {
     case: max(every, key=lambda fit: fit.adjusted_r2).law
     for case, every in laws.items()
@@ -203,7 +194,7 @@ show_text(
 
 # %%
 laws_of = {
-    p: [hyperparameters(e, row) for e, row in zip(eta[p], lam[p], strict=True)]
+    p: [deq.hyperparameters(e, row) for e, row in zip(eta[p], lam[p], strict=True)]
     for p in PATIENTS
 }
 ways = ("law from other doses", "law of the other patient", "learned at dose 1")
@@ -215,14 +206,14 @@ for patient, anatomy in PATIENTS.items():
         words = {"seed": seed, "profile": profile, "validation": count}
         held_out = learning_case(scanner, anatomy, dose, **words).validation
         rest = [i for i in range(len(doses)) if i != k]
-        from_rest = predict_hyperparameters(
+        from_rest = deq.predict_hyperparameters(
             doses[rest], [own[i] for i in rest], float(dose)
         )
-        from_other = predict_hyperparameters(doses, other, float(dose))
+        from_other = deq.predict_hyperparameters(doses, other, float(dose))
         at_one = own[list(doses).index(1.0)]
-        here, start, _ = evaluate(held_out, own[k], None, tol=2e-6)
+        here, start, _ = deq.evaluate(held_out, own[k], None, tol=2e-6)
         for name, theta in zip(ways, (from_rest, from_other, at_one), strict=True):
-            losses, start, _ = evaluate(held_out, theta, start, tol=2e-6)
+            losses, start, _ = deq.evaluate(held_out, theta, start, tol=2e-6)
             regret[patient][name].append(float(100 * (losses / here - 1).mean()))
 
 # %% tags=["hide-input"]

@@ -75,5 +75,4 @@ def torchdeq_gradient(problem: Problem, theta: Hyperparameters, x: Tensor, loss:
         return None
     free = Hyperparameters(*(part.clone().requires_grad_() for part in theta))
     layers, _ = get_deq()(lambda image: mm_map(image, problem, free), x)
-    loss(layers[-1]).backward()
-    return flat(Hyperparameters(*(part.grad for part in free)))
+    return flat(Hyperparameters(*torch.autograd.grad(loss(layers[-1]), free)))

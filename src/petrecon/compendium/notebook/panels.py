@@ -243,6 +243,7 @@ def _alt(
 def _ranked(values: Mapping[str, Mapping[str, float]], quantity: str, unit: str) -> str:
     parts = []
     for row, several in values.items():
+        several = {" ".join(title.split()): value for title, value in several.items()}
         only = next(iter(several), "")
         text = (
             ranking(several, quantity, unit)
