@@ -20,7 +20,7 @@ import pandas as pd
 
 from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.petite import (
     instrument,
     load_pairs,

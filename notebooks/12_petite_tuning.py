@@ -18,7 +18,7 @@ import pandas as pd
 
 from petrecon.compendium import profile_sizes, record, show, show_text, style, track_input
 from petrecon.errors import PetreconError
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import folds, load_pairs, load_source, mean_scores, population, source_name
 from petrecon.studies.petite_rates import search_uphill

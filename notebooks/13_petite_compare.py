@@ -33,7 +33,7 @@ from petrecon.compendium import (
     track_input,
 )
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import single_methods
 from petrecon.petite import (
     folds,

@@ -32,7 +32,7 @@ from petrecon.compendium import (
     track_input,
 )
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
     instrument,

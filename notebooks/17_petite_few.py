@@ -29,7 +29,7 @@ from petrecon.compendium import (
     track_input,
 )
 from petrecon.metrics import Interval, format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import instrument, load_pairs, load_source, mean_scores, population, score_bounds, source_name
 from petrecon.projectors import load_scanner

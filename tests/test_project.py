@@ -105,6 +105,8 @@ def test_imports_go_only_downwards(path):
         "errors",
         "paths",
         "profiles",
+        "schedules",
+        "settings_checks",
         "yaml_files",
         "__version__",
     }

@@ -9,14 +9,12 @@ from torch import Tensor, nn
 
 from petrecon.errors import InputError, ParameterError
 from petrecon.peft import METHODS, Recipe, apply_recipe, count, mixes, petite_recipe, single_methods
-from petrecon.petite.evaluate import Scores, score_volumes
-from petrecon.petite.infer import predict
+from petrecon.petite.evaluate import Scores
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.population import check_members
-from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import SourceNetwork
-from petrecon.petite.training import Fit, fit
 
 PRINTED = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
 """Architecture → printed name, in the order of the paper's tables."""
@@ -157,6 +155,10 @@ def fine_tune(
     **changes
         Fields of `petrecon.petite.Settings`, such as steps and seed.
 
+    Returns
+    -------
+    FineTuned
+
     Raises
     ------
     InputError
@@ -186,11 +188,7 @@ def fine_tune(
         apply_recipe(discriminator, Recipe(full=recipe.full, batchnorm=recipe.batchnorm))
     counted = count(network)
     result = fit(network, pairs, settings, discriminator=discriminator, validation=scored, progress=progress)
-    predicted, scores = None, []
-    if scored is not None:
-        predicted = predict(network, scaled(scored, source.scaling, ("short",))[0], source.spec.patch, pad=settings.pad)
-        scores = score_volumes(predicted, scored, source.scaling)
-    return FineTuned(network, result, counted.trainable, counted.per_cent, predicted, scores)
+    return FineTuned(network, result, counted.trainable, counted.per_cent, result.predicted, result.scores)
 
 
 def check_apart(pairs: ScanPairs, scored: ScanPairs) -> None:
