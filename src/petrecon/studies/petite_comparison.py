@@ -110,10 +110,18 @@ def record_slices(slices: Mapping[str, Any], voxel_mm: float) -> None:
         save_array(f"slice/{title}", picture)
 
 
-def record_statistics_kept(pair: Pair, folds: Sequence[Outcome]) -> None:
-    """Record, in the run on batches, full fine-tuning with BatchNorm's statistics kept on one pair of scanners."""
-    for metric in OF_BATCHES:
-        record(f"{metric}/{pair[0]}/{pair[1]}", samples=[fold.means[metric] for fold in folds], units="folds")
+def record_statistics_kept(pair: Pair, folds: Sequence[Outcome]) -> Numbers:
+    """Record, in the run on batches, full fine-tuning with BatchNorm's statistics kept on one pair of scanners.
+
+    Returns
+    -------
+    mapping
+        What was recorded, as `with_statistics_kept` takes it.
+    """
+    samples = {metric: [fold.means[metric] for fold in folds] for metric in OF_BATCHES}
+    for metric, values in samples.items():
+        record(f"{metric}/{pair[0]}/{pair[1]}", samples=values, units="folds")
+    return {f"{metric}/{pair[0]}/{pair[1]}": {"samples": values} for metric, values in samples.items()}
 
 
 def load_comparison(network: str, pair: Pair, **parameters: Any) -> Numbers:

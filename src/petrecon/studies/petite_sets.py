@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from petrecon.compendium import record_backend, track_input
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.petite.evaluate import Scores, score_volumes
 from petrecon.petite.infer import predict
 from petrecon.petite.instrument import instrument
