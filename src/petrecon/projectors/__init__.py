@@ -7,7 +7,7 @@ counts.
 """
 
 from petrecon.projectors.acquisition import AcquisitionModel, attenuation_factors
-from petrecon.projectors.drawing import draw_scanner
+from petrecon.projectors.drawing import draw_scanner, draw_scanner_views
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.operator import LinearOperator
@@ -26,6 +26,7 @@ __all__ = [
     "attenuation_factors",
     "available_backends",
     "draw_scanner",
+    "draw_scanner_views",
     "load_scanner",
     "make_projector",
     "scanner_names",
