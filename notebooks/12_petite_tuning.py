@@ -47,14 +47,14 @@ show(
     draw_rates(gains, size["factors"]),
     name="fig-petite-rates-@RUN@",
     caption=f"PSNR gained over No-FT on {len(held)} held-out subjects after "
-    f"{settings['steps']} steps on {len(training)} others, for each row and multiple of its "
-    "published rate (framed: the one the study takes; empty: not tried). The grid is walked "
-    f"uphill from {size['start']:g}. Losses beyond 1 dB share a colour.",
+    f"{settings['steps']} steps on {len(training)} others, for each row and multiple "
+    "of its published rate (framed: the one the study takes; empty: not tried). The "
+    f"grid is walked uphill from {size['start']:g}. Losses beyond 1 dB share a colour.",
     alt="Best multiples: " + ", ".join(f"{t} {f:g}" for t, f in best.items()) + ".",
     dimensionless=["multiple of the published learning rate"],
 )
 show_text(
-    f"Before tuning the network reaches {before:.2f} dB. The published rate is the best in "
-    f"{list(best.values()).count(1)} of {len(best)} rows. At an end of the grid, so perhaps "
-    f"not at their best: {', '.join(at_end) or 'none'}."
+    f"Before tuning the network reaches {before:.2f} dB. The published rate is the "
+    f"best in {list(best.values()).count(1)} of {len(best)} rows. At an end of the "
+    f"grid, so perhaps not at their best: {', '.join(at_end) or 'none'}."
 )

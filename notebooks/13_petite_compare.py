@@ -85,20 +85,20 @@ table(
     pd.DataFrame(rows).drop(columns=["psnr_brain"]).rename(columns=headings),
     name="tab-petite-@RUN@",
     caption=f"Means over {len(test)} test heads and {len(parts)} fold(s) of "
-    f"{len(parts[0][0])} training subjects, PSNR in dB. To noise-free: in the brain, against "
-    "the reconstruction of noise-free counts, after the best linear fit.",
+    f"{len(parts[0][0])} training subjects, PSNR in dB. To noise-free: in the brain, "
+    "against the reconstruction of noise-free counts, after the best linear fit.",
     formats={heading: f".{n}f" for heading, n in digits.items()},
 )
 if dose != base.dose:
     show_text(
-        f"The source was trained at dose {base.dose:g}; this run is at {dose:g}: what is "
-        "adapted to is another dose as well."
+        f"The source was trained at dose {base.dose:g}; this run is at {dose:g}: what "
+        "is adapted to is another dose as well."
     )
 show_text(
-    f"The raw short scan has {bounds['short']['psnr']:.2f} dB; noise-free counts, given the "
-    f"long scan's own scale, would score {bounds['ceiling']['psnr']:.2f} dB, because the long "
-    f"scan is noisy as well. Over No-FT, full fine-tuning gains **{gained['full-ft']}**, "
-    f"PETITE **{gained['petite']}**."
+    f"The raw short scan has {bounds['short']['psnr']:.2f} dB; noise-free counts, "
+    f"given the long scan's own scale, would score {bounds['ceiling']['psnr']:.2f} dB, "
+    "because the long scan is noisy as well. Over No-FT, full fine-tuning gains "
+    f"**{gained['full-ft']}**, PETITE **{gained['petite']}**."
 )
 
 # %% tags=["hide-input"]
@@ -119,6 +119,6 @@ panels(
     scores={one["method"]: one["psnr"] for one in rows if one["method"] in shown},
     score_name="mean PSNR",
     name="fig-petite-@RUN@",
-    caption="The first test head by every method of Table 1, and below each its absolute "
-    "error (Figure 4 of the paper).",
+    caption="The first test head by every method of Table 1, and below each its "
+    "absolute error (Figure 4 of the paper).",
 )

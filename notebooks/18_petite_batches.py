@@ -97,8 +97,8 @@ columns |= {
 table(
     pd.DataFrame({"pair": names, **columns}),
     name="tab-petite-batches",
-    caption="Full fine-tuning of CVT-GAN: PSNR (dB) and SSIM after the last step, with running "
-    "statistics that follow batches of patches, or are kept from the source.",
+    caption="Full fine-tuning of CVT-GAN: PSNR (dB) and SSIM after the last step, with "
+    "running statistics that follow batches of patches, or are kept from the source.",
     formats={title: ".3f" if "SSIM" in title else ".2f" for title in columns},
 )
 
@@ -116,8 +116,8 @@ ax.legend(fontsize=8)
 show(
     fig,
     name="fig-petite-batches",
-    caption="Full fine-tuning with either kind of statistics: gain over No-FT for every pair of "
-    "scanners.",
+    caption="Full fine-tuning with either kind of statistics: gain over No-FT for "
+    "every pair of scanners.",
     alt="Kept minus following, by pair: "
     + ", ".join(f"{d:+.2f} dB" for d in difference)
     + ".",

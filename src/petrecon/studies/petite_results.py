@@ -118,25 +118,27 @@ def beside_paper(network: str, study: Study, printed: Mapping[str, Sequence[floa
     Returns
     -------
     DataFrame
-        Columns of the tables 1, 2, 6 and 7; `FORMATS` says how they are written.
+        Indexed by row, with the columns of the tables 1, 2, 6 and 7; `formats` says how they are written.
     """
     import pandas as pd
 
     lines = []
     for row, (share, psnr, ssim, nrmse) in printed.items():
         gain = "" if row == "no-ft" else format_interval(record_gain(network, study, row), sign=True)
-        line = {"row": row, "method": row_title(network, row), "%": study.value("per_cent", row)}
+        line = {"method": row_title(network, row), "%": study.value("per_cent", row)}
         line |= {metric.upper(): study.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
         line |= {"gain over No-FT": gain, "paper: %": share}
         if "no-ft" in printed:
             line["paper: gain"] = psnr - printed["no-ft"][1]
         lines.append(line | {"paper: PSNR": psnr, "paper: SSIM": ssim, "paper: NRMSE": nrmse})
-    return pd.DataFrame(lines).set_index("row")
+    return pd.DataFrame(lines, index=list(printed))
 
 
-FORMATS = {"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: %": ".3g", "paper: gain": "+.2f"}
-FORMATS |= {"paper: PSNR": ".2f", "paper: SSIM": ".3f", "paper: NRMSE": ".4f"}
-"""How the columns of `beside_paper` are written."""
+def formats(beside: DataFrame) -> dict[str, str]:
+    """Return how the columns of `beside_paper` are written."""
+    written = {"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: %": ".3g", "paper: gain": "+.2f"}
+    written |= {f"paper: {metric}": written[metric] for metric in ("PSNR", "SSIM", "NRMSE")}
+    return {column: text for column, text in written.items() if column in beside}
 
 
 def record_differences(network: str, study: Study, differences: Mapping[str, tuple[str, str]]) -> str:

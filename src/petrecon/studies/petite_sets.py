@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from torch import Tensor, nn
 
 from petrecon.compendium import record_backend, track_input
@@ -28,6 +31,12 @@ def source_network(network: str, scanner: str, suffix: str = "") -> SourceNetwor
     name = source_name(network, scanner, suffix)
     track_input(weights_path(name))
     return load_source(name)
+
+
+def training_receipt(source: SourceNetwork) -> dict[str, Any]:
+    """Return what was written beside a source network's weights when it was trained: card, seconds, losses."""
+    receipt: dict[str, Any] = json.loads(weights_path(source.name).with_suffix(".json").read_text(encoding="utf-8"))
+    return receipt
 
 
 def scan(scanner: str, split: str, subjects: int, dose: float, coarsening: str) -> ScanPairs:

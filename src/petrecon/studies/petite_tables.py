@@ -25,7 +25,9 @@ NETWORKS: dict[str, UNETRSpec | CVTGANSpec] = {name: SPECS[network].paper() for 
 CARDS = ("hrrt", "biograph-mmr", "biograph-truepoint", "gemini", "ecat-hrplus")
 """Scanner cards that stand in for the paper's scanners 1 to 5, which it does not name."""
 
-_SCORES = ["per_cent", "psnr_db", "ssim", "nrmse"]
+SCORES = ["per_cent", "psnr_db", "ssim", "nrmse"]
+"""Columns of the printed tables that rows of the study are shown beside."""
+
 _MIXED = ("lora", "adapters", "ssf", "vpt")
 
 
@@ -172,7 +174,7 @@ def published_table(number: int) -> DataFrame:
 
 def printed_scores(table1: DataFrame, network: str) -> dict[str, tuple[float, ...]]:
     """Return per cent, PSNR (dB), SSIM and NRMSE of Table 1 for a network, by the study's name of the row."""
-    rows = table1.query("network == @network").set_index("method")[_SCORES]
+    rows = table1.query("network == @network").set_index("method")[SCORES]
     return {str(row): tuple(values) for row, values in zip(rows.index, rows.to_numpy(), strict=True)}
 
 
@@ -187,5 +189,5 @@ def printed_ablations(table2: DataFrame, network: str) -> dict[str, tuple[float,
             row = method.lower()
         else:
             row = method.split()[0].lower() + ("+bitfit" if bitfit else "")
-        rows[row] = tuple(line[column] for column in _SCORES)
+        rows[row] = tuple(line[column] for column in SCORES)
     return rows
