@@ -50,7 +50,7 @@ table(
 # %% [markdown]
 # ## What differs
 #
-# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/petite.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
+# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/reconstruction-protocols.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
 
 # %%
 machines = list(dict.fromkeys([*petite_tables.CARDS, source, target]))

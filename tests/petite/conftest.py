@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -24,7 +22,7 @@ GEOMETRY = {
 def machine():
     """A Biograph mMR with few, wide crystals."""
     card = load_scanner("biograph-mmr")
-    protocol = replace(reconstruction_of(card.name), epochs=1)
+    protocol = reconstruction_of(card.name).model_copy(update={"epochs": 1})
     threads = torch.get_num_threads()
     made = assemble(card, card.geometry("quick", 3, **GEOMETRY), protocol, "quick")
     torch.set_num_threads(threads)

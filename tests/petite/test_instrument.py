@@ -74,14 +74,14 @@ def test_every_scanner_has_its_own_reconstruction():
     [
         ({"epochs": 0}, "scanners.gemini.epochs' is 0"),
         ({"filter_fwhm_mm": None}, "scanners.gemini.filter_fwhm_mm' is None"),
-        ({"resolution_model": 1}, "resolution_model' must be true or false"),
+        ({"resolution_model": 1}, "resolution_model' is 1: give true or false"),
         ({"subset": 3}, "scanners.gemini.subset' is unknown"),
     ],
 )
 def test_a_bad_row_is_refused_by_field(tmp_path, monkeypatch, change, message):
-    table = yaml.safe_load((protocols.data_dir() / "petite.yml").read_text())
+    table = yaml.safe_load((protocols.data_dir() / "reconstruction-protocols.yml").read_text())
     table["scanners"]["gemini"].update(change)
-    (tmp_path / "petite.yml").write_text(yaml.safe_dump(table))
+    (tmp_path / "reconstruction-protocols.yml").write_text(yaml.safe_dump(table))
     monkeypatch.setattr(protocols, "data_dir", lambda: tmp_path)
     with pytest.raises(CardError, match=message):
         reconstruction_of("gemini")

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct import em_ratio
+from petrecon.reconstruct.majorise import em_back_projection, positive_root
 
 _UNSEEN = 1e-6
 """Sensitivity relative to its mean below which a voxel counts as unseen."""
@@ -38,7 +38,7 @@ def closed_form(em: Tensor, m: Tensor, beta: Tensor | float) -> Tensor:
 
     The root of :math:`b u^2 + (1 - b m) u - u_{EM} = 0`, with b = β/s. The textbook form
     :math:`\tfrac12[(m - 1/b) + \sqrt{(m - 1/b)^2 + 4 u_{EM}/b}]` loses all digits of the pull in float32 when b is
-    small; each of the two forms used here adds numbers of one sign. b = 0 gives the EM image, a large b gives m.
+    small; `petrecon.reconstruct.majorise.positive_root` keeps them. b = 0 gives the EM image, a large b gives m.
 
     Parameters
     ----------
@@ -54,10 +54,7 @@ def closed_form(em: Tensor, m: Tensor, beta: Tensor | float) -> Tensor:
     Source: Lange, Hunter and Yang 2000; Wang and Qi 2012; the HQS step of Hashimoto and Gong 2026.
     """
     b = torch.as_tensor(beta, dtype=em.dtype, device=em.device)
-    p = 1 - b * m
-    root = torch.sqrt(p * p + 4 * b * em)
-    tiny = torch.finfo(em.dtype).tiny
-    return torch.where(p >= 0, 2 * em / (p + root).clamp_min(tiny), (root - p) / (2 * b).clamp_min(tiny))
+    return positive_root(b, 1 - b * m, em)
 
 
 def penalised_em(
@@ -100,6 +97,6 @@ def penalised_em(
     inverse = torch.where(visible, 1 / s.clamp_min(torch.finfo(s.dtype).tiny), 0.0)
     b = beta_over_s / torch.where(visible, seen, 1.0)
     for _ in range(iterations):
-        em = x * model.linear.adjoint(em_ratio(y, model(x * scale))) * inverse
+        em = x * em_back_projection(y, model(x * scale), model) * inverse
         x = torch.where(visible, closed_form(em, m, b), m.clamp_min(0.0))
     return x

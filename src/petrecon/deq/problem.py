@@ -21,6 +21,7 @@ from petrecon.phantoms import Exam
 from petrecon.phantoms.exams import MAX_DOSE
 from petrecon.projectors import AcquisitionModel, LinearOperator, load_scanner
 from petrecon.reconstruct.likelihood import check_counts, poisson_nll
+from petrecon.reconstruct.majorise import background_shift, start_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,7 @@ class Problem:
 
     def start(self) -> Tensor:
         """Return flat images (B, T, x, y) that explain the counts above the background."""
-        dims = tuple(range(2 - self.counts.ndim, 0))
-        above = self.counts.sum(dims) - self.model.background.to(self.counts).sum(dims)
-        level = torch.maximum(above, 0.01 * self.counts.sum(dims)) / self.sensitivity.sum((-2, -1))
-        return level[..., None, None].expand(self.shape).clone()
+        return start_image(self.counts, self.model)
 
 
 def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | None = None) -> Problem:
@@ -124,8 +122,6 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
     if bool((dead & (counts > 0)).any()):
         raise InputError("there are counts in bins whose factors are zero: set those counts to zero")
     beta = torch.where(dead, 1.0, background / torch.where(dead, 1.0, factors))
-    reach = operator(torch.ones(image, dtype=dtype, device=counts.device))
-    ratio = torch.where(reach > 0, beta / reach.clamp_min(1e-30), torch.inf).amin((-2, -1))
     if truth is not None:
         if tuple(truth.shape) != (frames, *image):
             raise InputError(f"the truth has shape {tuple(truth.shape)}, needs {(frames, *image)}")
@@ -137,7 +133,7 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
         operator=operator,
         line_background=beta,
         sensitivity=sensitivity,
-        shift=torch.where(torch.isfinite(ratio), ratio, 0.0)[:, None, None],
+        shift=background_shift(model).to(counts.device).expand(frames, 1, 1),
     )
 
 

@@ -1,4 +1,4 @@
-"""Training cards, ``data/training/*.yaml``: what makes each file of shipped weights."""
+"""Trainings that ship: their cards, and the weights that each makes."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from pathlib import Path
 from typing import Any
 
 from petrecon import paths
-from petrecon.errors import CardError, did_you_mean
-from petrecon.yaml_files import read_yaml
+from petrecon.errors import CardError
+from petrecon.provenance.training_cards import training_card, training_names
 
-
-def training_names() -> list[str]:
-    """Names of the trainings that ship: each makes one file in ``data/weights``."""
-    return sorted(p.stem for p in (paths.data_dir() / "training").glob("*.yaml"))
+__all__ = ["load_training", "training_names", "weights_path"]
 
 
 def load_training(name: str) -> dict[str, Any]:
     """Read a training card.
 
+    Parameters
+    ----------
+    name : str
+        One of `training_names`.
+
+    Returns
+    -------
+    dict
+        What the card says; of a card that lists several scanners, for the one in `name`.
+
     Raises
     ------
     CardError
         If there is no such card, or it does not say its kind.
+
+    Examples
+    --------
+    >>> load_training("unetr-hrrt")["scanner"]
+    'hrrt'
     """
-    path = paths.data_dir() / "training" / f"{name}.yaml"
-    if not path.is_file():
-        raise CardError(f"there is no training {name!r}.{did_you_mean(name, training_names())}")
-    card = read_yaml(path)
+    card = training_card(name)
     if not isinstance(card, dict) or card.get("name") != name or "kind" not in card:
-        raise CardError(f"the training card {path.name} needs 'name: {name}' and a 'kind'")
+        raise CardError(f"the training card {name}.yaml needs 'name: {name}' and a 'kind'")
     return card
 
 
 def weights_path(name: str) -> Path:
-    """Where the weights of a training lie."""
+    """Return where the weights of a training lie."""
     return paths.data_dir() / "weights" / f"{name}.safetensors"

@@ -14,7 +14,7 @@ from petrecon.petite.patches import PatchSampler, check_fits
 from petrecon.petite.population import ANATOMIES, Member, check_members, folds, population
 from petrecon.petite.protocols import Reconstruction, reconstruction_of
 from petrecon.petite.scaling import SCALINGS, scaled, shared_level
-from petrecon.petite.settings import TABLE_4_COLUMNS, Settings, table4
+from petrecon.petite.settings import Settings, table4
 from petrecon.petite.sources import SourceNetwork, load_source, source_name
 from petrecon.petite.states import restore_state, trained_state
 from petrecon.petite.training import Fit, fit
@@ -25,7 +25,6 @@ __all__ = [
     "FRAMES",
     "Fit",
     "Instrument",
-    "TABLE_4_COLUMNS",
     "Member",
     "ScanPairs",
     "PatchSampler",

@@ -6,12 +6,14 @@ import copy
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from pydantic import Field, model_validator
 from torch import nn
 
 from petrecon import paths
+from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.errors import CardError, InputError, did_you_mean
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
 from petrecon.models.training import load_training, training_names, weights_path
@@ -21,11 +23,41 @@ from petrecon.petite.population import population
 from petrecon.petite.scaling import SCALINGS
 from petrecon.petite.settings import Settings, table4
 from petrecon.petite.training import fit
+from petrecon.profiles import Profile
+from petrecon.provenance.reads import unnoticed
 
 KIND = "petite"
-SAYS = ("scanner", "dose", "profile", "subjects", "held_out", "scaling", "network", "settings")
-"""What a training card says beside its name and kind."""
 SPECS: dict[str, type[UNETRSpec] | type[CVTGANSpec]] = {"unetr": UNETRSpec, "cvt-gan": CVTGANSpec}
+
+
+class SourceCard(Card):
+    """The training card of a source network."""
+
+    cure: ClassVar[str] = "see data/training/unetr.yaml"
+
+    name: Text
+    kind: Text
+    scanner: Text
+    dose: float = Field(gt=0, le=4, description="a fraction of the scanner's reference exam")
+    profile: Profile
+    subjects: int = Field(ge=1, le=10000)
+    held_out: int = Field(ge=1, le=10000)
+    scaling: Text
+    network: dict[str, Any]
+    settings: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> SourceCard:
+        for field in ("patch", "scaling"):
+            if field in self.settings:
+                raise Fault(f"settings.{field}", "is given twice: give it once, beside the settings")
+        for field, value, known in (
+            ("scaling", self.scaling, SCALINGS),
+            ("network.architecture", self.network.get("architecture"), SPECS),
+        ):
+            if value not in known:
+                raise Fault(field, f"is {value!r}.{did_you_mean(str(value), known)}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +100,9 @@ def source_name(network: str, scanner: str, suffix: str = "") -> str:
         If there is no such training: the scanner was no source, or the network is not known.
     """
     name = "-".join(filter(None, (network, scanner, suffix)))
-    if not name.startswith(tuple(SPECS)) or not (paths.data_dir() / "training" / f"{name}.yaml").is_file():
+    with unnoticed():
         known = [n for n in training_names() if n.startswith(tuple(SPECS))]
+    if name not in known:
         raise CardError(
             f"there is no source network {name!r} ({', '.join(known)}).{did_you_mean(name, known)} "
             "Give one of them, or write a training card for yours"
@@ -88,24 +121,11 @@ def read_training_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpe
     card = load_training(name)
     if card["kind"] != KIND:
         raise CardError(f"the training card {name} is of kind '{card['kind']}', not '{KIND}'")
-    missing = [key for key in SAYS if key not in card]
-    if missing:
-        raise CardError(f"the training card {name} does not say its {', '.join(missing)}: see unetr-hrrt.yaml")
-    if not (isinstance(card["network"], dict) and isinstance(card["settings"], dict)):
-        raise CardError(f"the training card {name} needs named values in network and settings: see unetr-hrrt.yaml")
-    twice = [key for key in ("patch", "scaling") if key in card["settings"]]
-    if twice:
-        raise CardError(f"the training card {name} has {twice[0]} in its settings: give it once, beside them")
-    if card["scaling"] not in SCALINGS:
-        raise CardError(
-            f"the training card {name} has scaling {card['scaling']!r}.{did_you_mean(str(card['scaling']), SCALINGS)}"
-        )
-    words = dict(card["network"])
-    architecture = words.pop("architecture", None)
-    if architecture not in SPECS:
-        raise CardError(f"the training card {name} has network {architecture!r}: use one of {', '.join(SPECS)}")
+    load_card(SourceCard, card, f"the training card {name}")
+    widths = dict(card["network"])
+    architecture = widths.pop("architecture")
     try:
-        spec = _spec(architecture, words)
+        spec = _spec(architecture, widths)
     except TypeError as error:
         raise CardError(f"the training card {name} has a width that {architecture} does not know: {error}") from error
     settings = table4(architecture, "pretraining", patch=spec.patch, scaling=card["scaling"], **card["settings"])

@@ -12,8 +12,8 @@ from petrecon.provenance.code import code_of
 from petrecon.provenance.files import file_hash
 from petrecon.provenance.inputs import changes, hash_now
 from petrecon.provenance.reads import noted
+from petrecon.provenance.training_cards import training_card, training_file
 from petrecon.provenance.versions import versions
-from petrecon.yaml_files import read_yaml
 
 OLD = "made before receipts held code"
 
@@ -51,10 +51,10 @@ def differences(weights: Path) -> list[str]:
         return ["its receipt cannot be read"]
     found = [] if weights.is_file() and file_hash(weights) == wanted else ["it is not the file of its receipt"]
     if card != _card_now(weights.stem):
-        found.append(f"its card data/training/{weights.stem}.yaml changed")
+        found.append(f"its card data/training/{_file_of(weights.stem)} changed")
     if not code:
         return [*found, OLD]
-    own = f"data data/training/{weights.stem}.yaml"
+    own = f"data data/training/{_file_of(weights.stem)}"
     now = {f"module {name}": hash_now(f"module {name}") for name in code}
     found += changes({f"module {name}": digest for name, digest in code.items()}, now)
     return found + changes(inputs, {name: hash_now(name) for name in inputs}, but=[own])
@@ -71,7 +71,13 @@ def describe(weights: Path) -> str:
 
 def _card_now(name: str) -> Any:
     try:
-        card = read_yaml(data_dir() / "training" / f"{name}.yaml")
-        return json.loads(json.dumps(card))
+        return json.loads(json.dumps(training_card(name)))
     except (CardError, TypeError, ValueError):
         return None
+
+
+def _file_of(name: str) -> str:
+    try:
+        return training_file(name).name
+    except CardError:
+        return f"{name}.yaml"

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct.likelihood import check_counts, em_ratio, finite, poisson_nll
-from petrecon.reconstruct.mlem import start_image
-from petrecon.reconstruct.penalties import Penalty
-from petrecon.reconstruct.progress import Callback, counted
+from petrecon.reconstruct.likelihood import check_counts, finite, poisson_nll
+from petrecon.reconstruct.majorise import background_shift, em_back_projection, start_image, surrogate_step
+from petrecon.reconstruct.penalty import Penalty
+from petrecon.reconstruct.progress import Callback, counted, ends
 
 _ROUNDING = 1e-9
 
@@ -18,44 +18,6 @@ _ROUNDING = 1e-9
 def objective(x: Tensor, y: Tensor, model: AcquisitionModel, penalty: Penalty) -> Tensor:
     """Return L(x) + R(x) for each image of the batch: shape (...), float64."""
     return poisson_nll(y, model(x), len(model.linear.out_shape)) + penalty.value(x)
-
-
-def background_shift(model: AcquisitionModel) -> Tensor:
-    """Return the largest uniform activity z (kBq/mL) that the background alone could explain.
-
-    z = min_m b_m / (A1)_m. The EM surrogate in u = x + z touches zero in finitely many steps and leaves it again,
-    where the plain one creeps towards it. Source: Fessler and Hero 1995 (ML-EM-3).
-    """
-    background = model.background
-    dims = tuple(range(-len(model.linear.out_shape), 0))
-    lead = model.factors.shape[: -len(dims)]  # one model per frame, where scale has frames
-    of_ones = model.linear(torch.ones(*lead, *model.linear.in_shape, dtype=background.dtype, device=background.device))
-    ratio = torch.where(of_ones > 0, background / of_ones.clamp_min(1e-30), torch.inf)
-    shift = torch.where(torch.isfinite(ratio.amin(dims)), ratio.amin(dims), 0.0)
-    return shift[(...,) + (None,) * len(model.linear.in_shape)]
-
-
-def surrogate_minimiser(u: Tensor, back: Tensor, slope: Tensor, curvature: Tensor) -> Tensor:
-    """Return the root v >= 0 of d v² + (s + g - d u) v - u e = 0, per voxel.
-
-    It minimises the separable surrogate s v - u e log v + g v + ½ d (v - u)². Two algebraic forms avoid cancellation.
-
-    Parameters
-    ----------
-    u : Tensor
-        Current (shifted) activity.
-    back : Tensor
-        e = Aᵀ(y / ybar).
-    slope : Tensor
-        s + g: sensitivity plus penalty gradient at u.
-    curvature : Tensor
-        d >= 0.
-    """
-    q = u * back
-    p = slope - curvature * u
-    root = torch.sqrt(p * p + 4 * curvature * q)
-    tiny = torch.finfo(u.dtype).tiny
-    return torch.where(p >= 0, 2 * q / (p + root).clamp_min(tiny), (root - p) / (2 * curvature).clamp_min(tiny))
 
 
 def map_em(
@@ -111,13 +73,13 @@ def map_em(
             "the objective is not finite at the start: counts where nothing is expected, or too strong a penalty"
         )
     for k in counted(iterations, "MAP-EM", progress):
-        back = model.linear.adjoint(em_ratio(y, ybar))
+        back = em_back_projection(y, ybar, model)
         slope = sensitivity + penalty.gradient(x)
         curvature = penalty.curvature(x)
         factor = torch.ones_like(value)
         while True:
-            step = surrogate_minimiser(x + shift, back, slope, curvature * factor[image].to(x.dtype))
-            candidate = torch.where(seen, (step - shift).clamp_min(0.0), 0.0)
+            step = surrogate_step(x, back, slope, curvature * factor[image].to(x.dtype), shift)
+            candidate = torch.where(seen, step, 0.0)
             ybar = model(candidate)
             if penalty.exact_majoriser:
                 break
@@ -128,6 +90,6 @@ def map_em(
                 break
             factor = torch.where(worse, 2 * factor, factor)
         x = candidate
-        if callback is not None:
-            callback(k, x)
+        if ends(callback, k, x):
+            break
     return finite(x, "MAP-EM")

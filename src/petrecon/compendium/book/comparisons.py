@@ -6,15 +6,15 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from petrecon.cards import Card, OneLine, Text, load_cards
 from petrecon.compendium.book.claims import claims
-from petrecon.errors import CardError
 from petrecon.paths import book_dir, data_dir, root
-from petrecon.yaml_files import read_yaml
 
 _WORDS = re.compile(
     r"(^|[^a-z])(gain|gains|gained|over|minus|differ|difference|ratio|loss|lost|better|less|worse|adds|advantage|"
@@ -23,12 +23,11 @@ _WORDS = re.compile(
 _KEY = re.compile(r"[a-z0-9_*]+(/.*)?$")
 
 
-@dataclass(frozen=True)
-class Excuse:
+class Excuse(Card):
     """Recorded comparisons that are no claims: a pattern of `notebook/key`, in which `*` stands for anything."""
 
-    id: str
-    reason: str
+    id: Text = Field(description="notebook/key; * stands for anything")
+    reason: OneLine
 
 
 def is_comparison(key: str, compares: Any = None) -> bool:
@@ -44,17 +43,7 @@ def excuses() -> list[Excuse]:
     CardError
         If an entry is not an id with a reason; the message names it.
     """
-    path = data_dir() / "excused.yml"
-    cards = (read_yaml(path, "data/excused.yml") or []) if path.is_file() else []
-    if not isinstance(cards, list):
-        raise CardError("data/excused.yml must be a list of entries, each with id and reason")
-    found = []
-    for card in cards:
-        parts = card if isinstance(card, dict) else {}
-        if set(parts) != {"id", "reason"} or not all(isinstance(part, str) and part.strip() for part in parts.values()):
-            raise CardError(f"data/excused.yml: an entry is an id (notebook/key) and a reason, got {card}")
-        found.append(Excuse(parts["id"], " ".join(parts["reason"].split())))
-    return found
+    return load_cards(Excuse, data_dir() / "excused.yml", "data/excused.yml")
 
 
 def recorded_in_source(path: Path) -> set[str]:
@@ -93,7 +82,7 @@ def unjudged(profile: str = "laptop") -> list[str]:
     """Return every recorded comparison, as `notebook/key`, that is neither a claim nor excused."""
     found = recorded_in_runs(profile)
     found |= {(path.stem, key) for path in (root() / "notebooks").glob("[0-9]*.py") for key in recorded_in_source(path)}
-    claimed = [(c.computed_by["notebook"], c.computed_by["key"]) for c in claims() if c.computed_by]
+    claimed = [(c.computed_by.notebook, c.computed_by.key) for c in claims() if c.computed_by]
     excused = [excuse.id for excuse in excuses()]
 
     def judged(notebook: str, key: str) -> bool:
