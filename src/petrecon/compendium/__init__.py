@@ -1,12 +1,13 @@
 """The compendium: notebooks with checked parameters, runs with receipts, a claims ledger, and the book.
 
-In a notebook, start with `record`, `save_array`, `show_text`, `show` and `table`; `panels` makes a grid of slices and
-`compare` a table of methods in one call each; `profile_sizes` gives the sizes of a profile and `load_numbers` reads
-what another notebook recorded. At the command line, start with `petrecon --help`.
+In a notebook, start with `record`, `save_array`, `show_text`, `show` and `table`; `panels` makes a grid of slices,
+`curves` a plot and `compare` a table of methods in one call each; `profile_sizes` gives the sizes of a profile and
+`load_numbers` reads what another notebook recorded. At the command line, start with `petrecon --help`.
 """
 
 from petrecon.compendium.notebook.alt_text import ranking, trend
 from petrecon.compendium.notebook.compare import Compared, compare
+from petrecon.compendium.notebook.curves import curves
 from petrecon.compendium.notebook.figures import image, show, style
 from petrecon.compendium.notebook.load import load_array, load_numbers
 from petrecon.compendium.notebook.panels import panels
@@ -20,6 +21,7 @@ __all__ = [
     "Compared",
     "as_interval",
     "compare",
+    "curves",
     "image",
     "load_array",
     "load_numbers",

@@ -180,6 +180,7 @@ def _draw(lines: Lines, steps: Mapping[str, Slice], half: Slice, scales: _Scales
         for ax, panel in zip(axes[k], line, strict=False):
             if panel is None:
                 continue
+            x, y = steps[panel.row]
             picture = np.abs(panel.picture) if panel.kind == "error" and scales.absolute else panel.picture
             drawn[panel.kind] = image(ax, picture, (float(x), float(y)), axes=False, **scales.of(panel.kind))
             ax.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]))
