@@ -20,6 +20,7 @@ profile: str = "quick"
 import torch
 
 from petrecon.compendium import (
+    curves,
     panels,
     profile_sizes,
     record,
@@ -28,11 +29,18 @@ from petrecon.compendium import (
     style,
     table,
 )
-from petrecon.ddip import DDIPSettings, closed_form, count_configurations, ddip, draw_overview, sample, scale_of
+from petrecon.ddip import (
+    DDIPSettings,
+    closed_form,
+    count_configurations,
+    ddip,
+    draw_overview,
+    sample,
+    scale_of,
+)
 from petrecon.metrics import psnr
 from petrecon.phantoms import activity
 from petrecon.studies import ddip_cases as cases
-from petrecon.studies.ddip_figures import draw_closed_form
 
 style()
 size = profile_sizes("20_ddip_idea", profile)
@@ -191,9 +199,20 @@ table(
 # and loses the pull in single precision; this one does not.
 
 # %% tags=["hide-input"]
+weights = torch.logspace(-4, 3, 120)
+voxels = {
+    f"EM says {em}, network says {m}": closed_form(
+        torch.full_like(weights, em), torch.full_like(weights, m), weights
+    )
+    for em, m in ((0.9, 0.3), (0.1, 0.6))
+}
 half = float(closed_form(torch.tensor([0.9]), torch.tensor([0.3]), 1.0))
-show(
-    draw_closed_form([(0.9, 0.3), (0.1, 0.6)]),
+curves(
+    voxels,
+    x=weights,
+    log="x",
+    xlabel="β/s",
+    ylabel="voxel value (a.u.)",
     name="fig-closed-form",
     caption="One voxel between the counts and the network. The released code's β = "
     "0.01 is β/s ≈ 0.00002 in these units: pure EM.",

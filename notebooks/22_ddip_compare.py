@@ -16,9 +16,9 @@ profile: str = "quick"
 import time
 
 from petrecon.compendium import panels, profile_sizes, style, table
-from petrecon.metrics import psnr
+from petrecon.metrics import ddip_scores
+from petrecon.studies import ddip_comparison as comparison
 from petrecon.studies.ddip_cases import load_tracked_prior, measure
-from petrecon.studies.ddip_comparison import REGIONS, record_regions, record_scores
 from petrecon.studies.ddip_methods import COMPARED, reconstruct_by
 from petrecon.studies.ddip_tuning import tuned_settings
 
@@ -35,24 +35,29 @@ for method in COMPARED:
     images[method] = reconstruct_by(method, case, settings, network, schedule, seed)
     seconds[method] = (time.perf_counter() - began) / len(case.counts)
 
+scores = {
+    method: [ddip_scores(image, case.truth) for image in realisations]
+    for method, realisations in images.items()
+}
+first = {method: realisations[0] for method, realisations in images.items()}
+comparison.save_images(case, first)
+
 # %% tags=["hide-input"]
 table(
-    record_scores(case, images, seconds),
+    comparison.record_scores(scores, seconds),
     name="tab-compare-@RUN@",
-    caption=f"PSNR (dB) and SSIM over {len(case.counts)} noise realisations with their "
-    "intervals, and seconds per image.",
+    caption=f"PSNR (dB) and SSIM over {len(case.counts)} noise realisations with "
+    "their intervals, and seconds per image.",
     formats={"s": ".1f"},
 )
 
 # %% tags=["hide-input"]
-first = {method: realisations[0] for method, realisations in images.items()}
-quality = {m: [psnr(x, case.truth) for x in several] for m, several in images.items()}
 panels(
     {"truth": case.truth, **first, "MR": case.mr},
     truth="truth",
     errors=True,
     mr=["MR"],
-    scores=quality,
+    scores={m: [score["psnr"] for score in each] for m, each in scores.items()},
     score_name="mean PSNR",
     voxel_size=case.subject.voxel_size,
     columns=4,
@@ -65,12 +70,15 @@ panels(
 #
 # The mean of a region over its true mean, realisation by realisation, and the voxel-wise standard deviation over the realisations.
 
+# %%
+bias = {m: comparison.regional_bias(x, case) for m, x in images.items()}
+noise = {m: comparison.noise_in_brain(x, case) for m, x in images.items()}
+
 # %% tags=["hide-input"]
-regions = record_regions(case, images)
 table(
-    regions,
+    comparison.record_regions(bias, noise),
     name="tab-regions-@RUN@",
-    caption="Bias (%) of regional means, and mean standard deviation over realisations "
-    "(% of the brain's mean).",
-    formats={column: ".1f" for column in (*REGIONS, "SD") if column in regions},
+    caption="Bias (%) of regional means, and mean standard deviation over "
+    "realisations (% of the brain's mean).",
+    formats=dict.fromkeys([*bias["DDIP"], "SD"], ".1f"),
 )

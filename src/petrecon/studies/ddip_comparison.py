@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from petrecon.compendium import load_array, load_numbers, record, save_array
-from petrecon.metrics import Interval, bias_and_sd, ddip_scores, format_interval, interval
+from petrecon.metrics import Interval, bias_and_sd, format_interval, interval
 from petrecon.phantoms import SPLITS
 from petrecon.studies.ddip_cases import TRACERS, Case
 from petrecon.studies.ddip_methods import COMPARED, RIVALS
@@ -26,38 +26,47 @@ SCORES = {"psnr": (2, "dB"), "ssim": (3, "")}
 """Score → digits and unit."""
 
 
-def record_scores(case: Case, images: Mapping[str, Tensor], seconds: Mapping[str, float]) -> pd.DataFrame:
-    """Record PSNR, SSIM and seconds of every method, and save the first image of each.
+def record_scores(scores: Mapping[str, Sequence[Mapping[str, float]]], seconds: Mapping[str, float]) -> pd.DataFrame:
+    """Record PSNR, SSIM and seconds of every method.
 
     Parameters
     ----------
-    case : Case
-    images : mapping of (R, X, Y) tensor
-        Method → its reconstructions, kBq/mL.
+    scores : mapping
+        Method → for every noise realisation its ``psnr`` (dB) and ``ssim``.
     seconds : mapping
         Method → seconds per image.
 
     Returns
     -------
     DataFrame
-        One row per method: PSNR (dB) and SSIM with their intervals, and seconds.
+        One row per method: PSNR and SSIM with their intervals, and seconds.
     """
     import pandas as pd
 
-    save_array("mr", case.mr)
-    save_array("image/truth", case.truth)
     rows = []
-    for method, realisations in images.items():
-        save_array(f"image/{method}", realisations[0])
-        scores = [ddip_scores(picture, case.truth) for picture in realisations]
+    for method, each in scores.items():
         row: dict[str, Any] = {"method": method}
         for metric, (digits, unit) in SCORES.items():
-            samples = [score[metric] for score in scores]
+            samples = [score[metric] for score in each]
             spread = record(f"{metric}/{method}", samples=samples, units="noise draws", unit=unit)
             row[metric.upper()] = _in_table(spread, digits)
         record(f"seconds/{method}", seconds[method], unit="s")
         rows.append(row | {"s": seconds[method]})
     return pd.DataFrame(rows)
+
+
+def save_images(case: Case, images: Mapping[str, Tensor]) -> None:
+    """Save the MR, the truth and every method's image of the first realisation, for `Comparison.image`.
+
+    Parameters
+    ----------
+    case : Case
+    images : mapping of (X, Y) tensor
+        Method → image, kBq/mL.
+    """
+    save_array("mr", case.mr)
+    for name, image in {"truth": case.truth, **images}.items():
+        save_array(f"image/{name}", image)
 
 
 def regional_bias(image: Tensor, case: Case) -> dict[str, NDArray[np.float64]]:
@@ -92,27 +101,26 @@ def noise_in_brain(image: Tensor, case: Case) -> float:
     return 100 * float(sd[brain.numpy()].mean() / case.truth[brain].mean())
 
 
-def record_regions(case: Case, images: Mapping[str, Tensor]) -> pd.DataFrame:
-    """Record every method's regional bias and noise; return one row per method, in per cent.
+def record_regions(bias: Mapping[str, Mapping[str, NDArray[np.float64]]], noise: Mapping[str, float]) -> pd.DataFrame:
+    """Record every method's `regional_bias` and `noise_in_brain`; return one row per method, in per cent.
 
     Parameters
     ----------
-    case : Case
-    images : mapping of (R, X, Y) tensor
-        Method → its reconstructions, kBq/mL.
+    bias : mapping
+        Method → region → bias of every realisation.
+    noise : mapping
+        Method → noise.
     """
     import pandas as pd
 
     note = "mean voxel SD over realisations in grey and white matter over their mean"
     rows = []
-    for method, realisations in images.items():
-        row: dict[str, Any] = {"method": method}
-        for region, bias in regional_bias(realisations, case).items():
-            record(f"bias/{method}/{region}", samples=bias, units="noise draws", unit="%")
-            row[region] = float(bias.mean())
-        row["SD"] = noise_in_brain(realisations, case)
-        record(f"noise/{method}", row["SD"], unit="%", note=note)
-        rows.append(row)
+    for method, by_region in bias.items():
+        for region, samples in by_region.items():
+            record(f"bias/{method}/{region}", samples=samples, units="noise draws", unit="%")
+        record(f"noise/{method}", noise[method], unit="%", note=note)
+        means = {region: float(samples.mean()) for region, samples in by_region.items()}
+        rows.append({"method": method, **means, "SD": noise[method]})
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""The curves and points of the chapters on deep diffusion image prior; grids of slices are `petrecon.compendium.panels`."""
+"""The points and bars of the chapters on deep diffusion image prior; grids of slices are `compendium.panels`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from petrecon.ddip import closed_form
 from petrecon.metrics import Interval
 from petrecon.studies.ddip_cost import Cost
 from petrecon.studies.ddip_tuning import Trial
@@ -16,19 +14,6 @@ from petrecon.studies.ddip_tuning import Trial
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-def draw_closed_form(voxels: Sequence[tuple[float, float]]) -> Figure:
-    """Draw a voxel of the splitting against β/s, between what EM says and what the network says, for pairs of these."""
-    weights = torch.logspace(-4, 3, 120)
-    fig, ax = _figure(6.4, 3.4)
-    for em, m in voxels:
-        voxel = closed_form(torch.full_like(weights, em), torch.full_like(weights, m), weights)
-        ax.semilogx(weights, voxel, label=f"EM says {em}, network says {m}")
-        ax.axhline(em, color="0.8", lw=0.8, zorder=0)
-    ax.set(xlabel="β/s", ylabel="voxel value (a.u.)")
-    ax.legend()
-    return fig
 
 
 def draw_trials(searched: Mapping[str, Sequence[Trial]], best: Mapping[str, Trial]) -> Figure:
@@ -78,16 +63,6 @@ def draw_ranks(trained: Mapping[str, int], spreads: Mapping[str, Interval]) -> F
         _bar(ax, trained[name], spread, fmt="s" if name.endswith(" only") else "o")
         _note(ax, name, trained[name], spread.value, (6, 4))
     ax.set(xlabel="trained parameters", ylabel="PSNR (dB)", xscale="log")
-    return fig
-
-
-def draw_band(spreads: Mapping[float, Interval], x_label: str) -> Figure:
-    """Draw PSNR (dB) over a logarithmic axis, with its interval as a band."""
-    fig, ax = _figure(6.4, 3.6)
-    places, several = list(spreads), list(spreads.values())
-    ax.semilogx(places, [spread.value for spread in several], "o-")
-    ax.fill_between(places, [spread.low for spread in several], [spread.high for spread in several], alpha=0.2)
-    ax.set(xlabel=x_label, ylabel="PSNR (dB)")
     return fig
 
 

@@ -20,10 +20,6 @@ from petrecon.studies.ddip_cases import HEAD_GRID, HEAD_VOXEL_MM, TRACERS, head_
 if TYPE_CHECKING:
     import pandas as pd
 
-RADIUS_MM = 7.0
-KINDS = {"PET only": (2.5, 1.0), "MR only": (1.0, 0.5), "both": (2.5, 0.5)}
-"""Where a lesion shows → by how much it multiplies uptake and MR."""
-
 
 @dataclass(frozen=True, eq=False)
 class LesionRegion:
@@ -90,8 +86,8 @@ def record_contrasts(contrasts: Mapping[tuple[str, str, str], Sequence[float]]) 
     Parameters
     ----------
     contrasts : mapping
-        (method, tracer, kind of `KINDS`) → for every noise realisation the share of the true contrast, or, for a
-        lesion in MR only, the invented contrast in per cent of the surround.
+        (method, tracer, ``PET only``, ``MR only`` or ``both``) → for every noise realisation the share of the true
+        contrast, or, for a lesion in MR only, the invented contrast in per cent of the surround.
 
     Returns
     -------
