@@ -19,6 +19,7 @@ profile: str = "quick"
 # %% tags=["hide-input"]
 import torch
 
+from petrecon import ddip
 from petrecon.compendium import (
     curves,
     panels,
@@ -29,15 +30,6 @@ from petrecon.compendium import (
     style,
     table,
 )
-from petrecon.ddip import (
-    DDIPSettings,
-    closed_form,
-    count_configurations,
-    ddip,
-    draw_overview,
-    sample,
-    scale_of,
-)
 from petrecon.metrics import psnr
 from petrecon.phantoms import activity
 from petrecon.studies import ddip_cases as cases
@@ -47,8 +39,8 @@ size = profile_sizes("20_ddip_idea", profile)
 network, schedule = cases.load_tracked_prior(prior)
 subject = cases.head_slice(anatomy, seed)
 mr = subject.mr[None, None]
-fdg = activity(subject, "fdg", seed)
-clean_fdg = (fdg / scale_of(fdg, subject.voxel_size))[None, None]
+fdg = activity(subject, "fdg", seed)  # kBq/mL
+clean_fdg = (fdg / ddip.scale_of(fdg, subject.voxel_size))[None, None]
 
 # %% [markdown]
 # ## Noise, and the way back
@@ -63,6 +55,7 @@ clean_fdg = (fdg / scale_of(fdg, subject.voxel_size))[None, None]
 # %%
 noise = torch.randn(clean_fdg.shape, generator=torch.Generator().manual_seed(seed))
 slices = {"noisy": {}, "without MR": {}, "with MR": {}}
+quality = {"without MR": {}, "with MR": {}}
 with torch.no_grad():
     for t in (20, 100, 199, 500, 900):
         x_t = schedule.noisy(clean_fdg, t, noise)
@@ -71,13 +64,7 @@ with torch.no_grad():
             predicted_noise = network(x_t, torch.tensor([t]), z)
             estimate = schedule.clean(x_t, predicted_noise, t).clamp(0, 1)
             slices[name][f"t = {t}"] = estimate[0, 0]
-
-quality = {
-    name: {
-        t: psnr(estimate, clean_fdg[0, 0], 1.0) for t, estimate in slices[name].items()
-    }
-    for name in ("without MR", "with MR")
-}
+            quality[name][f"t = {t}"] = psnr(estimate, clean_fdg, 1.0)
 for name, by_level in quality.items():
     record(f"tweedie/{name}", by_level["t = 199"], unit="dB", note="t = 199")
 
@@ -104,7 +91,7 @@ others = [
     for k, mm in ((1, 5.0), (2, 40.0))
 ]
 guides = torch.stack([0 * mr[0], 0 * mr[0], mr[0], *(other[None] for other in others)])
-samples = sample(network, schedule, guides, steps=size["sample_steps"], seed=seed)
+samples = ddip.sample(network, schedule, guides, steps=size["sample_steps"], seed=seed)
 drawn, trained = (cases.grey_to_white(x, subject) for x in (samples[2, 0], fdg))
 note = "MR-conditional sample, mean uptake of grey over white matter"
 record("samples/grey_to_white", drawn, note=note)
@@ -123,9 +110,8 @@ panels(
     name="fig-samples",
     caption="Samples of the prior: two heads dreamt up without an MR, three painted "
     "into the MR above them. No counts are involved.",
-    alt="Two unconditional samples and three conditional ones; in the third the "
-    f"ratio of grey to white matter is {drawn:.1f}, in the true FDG image "
-    f"{trained:.1f}.",
+    alt="Two samples without an MR and three with one; in the third the ratio of "
+    f"grey to white matter is {drawn:.1f}, in the true FDG image {trained:.1f}.",
 )
 
 # %% [markdown]
@@ -138,20 +124,20 @@ panels(
 exam = cases.measure(
     anatomy, "amyloid-negative", scanner, dose, seed, coarsening=profile
 )
-frozen = DDIPSettings(steps=size["steps"], adapt="none", data="none", consistency_em=5)
-adapted = DDIPSettings(steps=size["steps"], learning_rate=size["learning_rate"])
+frozen = ddip.DDIPSettings(
+    steps=size["steps"], adapt="none", data="none", consistency_em=5
+)
+adapted = ddip.DDIPSettings(steps=size["steps"], learning_rate=size["learning_rate"])
 measured = (exam.counts, exam.model, subject.mr, network, schedule)
-amyloid_scale = scale_of(exam.truth, subject.voxel_size)
-images = {
-    "truth": exam.truth,
-    "from MR alone": samples[2, 0] * amyloid_scale,
-    "frozen prior": ddip(*measured, frozen, seed).image[0],
-    "DDIP": ddip(*measured, adapted, seed).image[0],
+amyloid_scale = ddip.scale_of(exam.truth, subject.voxel_size)
+images = {"truth": exam.truth, "from MR alone": samples[2, 0] * amyloid_scale}
+images |= {
+    "frozen prior": ddip.ddip(*measured, frozen, seed).image[0],
+    "DDIP": ddip.ddip(*measured, adapted, seed).image[0],
 }
 ratios = {name: cases.grey_to_white(x, subject) for name, x in images.items()}
 for name, ratio in ratios.items():
     record(f"grey_to_white/{name}", ratio)
-in_text = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
 
 # %% tags=["hide-input"]
 panels(
@@ -162,8 +148,8 @@ panels(
     name="fig-wrong-tracer",
     caption="An amyloid-negative slice reconstructed with a prior that has only seen "
     "FDG.",
-    alt=f"Ratio of grey to white matter: {in_text}.",
 )
+in_text = ", ".join(f"{name} **{ratio:.2f}**" for name, ratio in ratios.items())
 show_text(f"Grey over white matter: {in_text}.")
 
 # %% [markdown]
@@ -176,7 +162,7 @@ show_text(f"Grey over white matter: {in_text}.")
 # %%
 targets = ["attention", "time", "convolution", "all"]
 table(
-    count_configurations(network, ranks=[1, 4, 16], targets=targets),
+    ddip.count_configurations(network, ranks=[1, 4, 16], targets=targets),
     name="tab-lora-counts",
     caption="Trainable parameters (and share of the network) by what is adapted; "
     "biases included.",
@@ -199,14 +185,11 @@ table(
 # and loses the pull in single precision; this one does not.
 
 # %% tags=["hide-input"]
-weights = torch.logspace(-4, 3, 120)
-voxels = {
-    f"EM says {em}, network says {m}": closed_form(
-        torch.full_like(weights, em), torch.full_like(weights, m), weights
-    )
-    for em, m in ((0.9, 0.3), (0.1, 0.6))
-}
-half = float(closed_form(torch.tensor([0.9]), torch.tensor([0.3]), 1.0))
+weights = torch.logspace(-4, 3, 120)  # β/s
+voxels = {}
+for em, m in ((0.9, 0.3), (0.1, 0.6)):
+    voxel = ddip.closed_form(torch.tensor([em]), torch.tensor([m]), weights)
+    voxels[f"EM says {em}, network says {m}"] = voxel
 curves(
     voxels,
     x=weights,
@@ -216,8 +199,6 @@ curves(
     name="fig-closed-form",
     caption="One voxel between the counts and the network. The released code's β = "
     "0.01 is β/s ≈ 0.00002 in these units: pure EM.",
-    alt="The value goes from what EM says to what the network says as beta over s "
-    f"grows; at 1 it is {half:.2f} between 0.9 and 0.3.",
     dimensionless=["β/s"],
 )
 
@@ -247,15 +228,14 @@ clean = exam.truth / amyloid_scale
 chain = {label: schedule.noisy(clean, t, noise[0, 0]) for label, t in levels.items()}
 chain["$x_0$"] = images["DDIP"] / exam.scale[0]
 show(
-    draw_overview(chain, subject.mr, chain["$x_0$"], exam.counts[0]),
+    ddip.draw_overview(chain, subject.mr, chain["$x_0$"], exam.counts[0]),
     name="fig-ddip-overview",
     caption="DDIP, drawn from this page's own images: at every noise level (a) the "
     "network is adapted to the counts by splitting, then (b) it makes the step to "
     "less noise.",
-    alt="Diagram. A row of four images from noise to a brain; below, two boxes: "
-    "adaptation, in which MR and noisy image enter the network and its clean image is "
-    "compared with the counts, and sampling, in which the adapted network gives the "
-    "next image.",
+    alt="A row of four images from noise to a brain; below, two boxes: adaptation, "
+    "where the network's clean image is compared with the counts, and sampling, where "
+    "the adapted network gives the next image.",
 )
 
 # %% [markdown]
@@ -276,14 +256,14 @@ show(
 # %%
 em, m, b = torch.tensor([0.9]), torch.tensor([0.3]), 2e-5
 textbook = 0.5 * ((m - 1 / b) + torch.sqrt((m - 1 / b) ** 2 + 4 * em / b))
-ours = float(closed_form(em, m, b))
-exact = float(closed_form(em.double(), m.double(), b))
+ours = float(ddip.closed_form(em, m, b))
+exact = float(ddip.closed_form(em.double(), m.double(), b))
 show_text(
     f"Exact {exact:.7f}; our form in single precision {ours:.7f}; "
     f"the textbook's {float(textbook):.7f}."
 )
-error = abs(float(textbook) - exact)
-record("prox/textbook_error", error, note="single precision, beta/s = 2e-5")
+error, note = abs(float(textbook) - exact), "single precision, beta/s = 2e-5"
+record("prox/textbook_error", error, note=note)
 
 # %% [markdown]
 # ```{solution-end}
