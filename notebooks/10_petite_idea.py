@@ -19,7 +19,16 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.compendium import (
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.models.stages import build_on_meta, stages
 from petrecon.peft import apply_recipe, count, petite_recipe, single_methods
 from petrecon.peft.drawing import draw_blocks, draw_network, insertions
@@ -32,8 +41,15 @@ from petrecon.studies.petite_scheme import draw_scheme
 from petrecon.studies.petite_slices import noise_facts, slice_set
 
 style()
-size, specs, unetr = profile_sizes("10_petite_idea", profile), petite_tables.NETWORKS, petite_tables.NETWORKS["UNETR"]
-published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2, 3, 4, 6, 7)}
+size, specs, unetr = (
+    profile_sizes("10_petite_idea", profile),
+    petite_tables.NETWORKS,
+    petite_tables.NETWORKS["UNETR"],
+)
+published = {
+    k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv"))
+    for k in (1, 2, 3, 4, 6, 7)
+}
 
 # %% [markdown]
 # ## Five scanners
@@ -56,9 +72,18 @@ table(
 machines = list(dict.fromkeys([*petite_tables.CARDS, source, target]))
 names = [load_scanner(m).name for m in machines]
 train, test = {}, {}
-for i, m in enumerate(machines):  # test heads are the same on every scanner, training heads are not
-    test[m] = slice_set(m, (ANATOMIES["test"] * 4)[: size["test"]], seed, coarsening=profile)
-    train[m] = slice_set(m, (ANATOMIES["train"] * 4)[: size["train"]], seed + 100 * (i + 1), coarsening=profile)
+for i, m in enumerate(
+    machines
+):  # test heads are the same on every scanner, training heads are not
+    test[m] = slice_set(
+        m, (ANATOMIES["test"] * 4)[: size["test"]], seed, coarsening=profile
+    )
+    train[m] = slice_set(
+        m,
+        (ANATOMIES["train"] * 4)[: size["train"]],
+        seed + 100 * (i + 1),
+        coarsening=profile,
+    )
 record_backend(test[source].projector)
 facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names)
 
@@ -67,9 +92,13 @@ show(
     draw_pairs(dict(zip(names, test.values(), strict=True))),
     name="fig-petite-scanners",
     caption="One head on every scanner: the first five minutes (top) and all thirty (bottom), each scaled to its own range, as a network sees it.",
-    alt="Noise of the short scan in bright tissue: " + ", ".join(f"{k} {v:.0f} %" for k, v in facts["noise"].items()),
+    alt="Noise of the short scan in bright tissue: "
+    + ", ".join(f"{k} {v:.0f} %" for k, v in facts["noise"].items()),
 )
-low_high = {k: f"{v.min():.2f} ({v.idxmin()}) to {v.max():.2f} ({v.idxmax()})" for k, v in facts.items()}
+low_high = {
+    k: f"{v.min():.2f} ({v.idxmin()}) to {v.max():.2f} ({v.idxmax()})"
+    for k, v in facts.items()
+}
 show_text(
     f"In the same head the noise of the short scan in bright tissue is {low_high['noise']} per cent, its correlation between neighbouring voxels {low_high['grain']}, and the gain from the scaled short to the scaled long scan {low_high['gain']}."
 )
@@ -81,11 +110,23 @@ show_text(
 
 # %% tags=["hide-input"]
 maps, shared = transfer(train, test), transfer(train, test, "shared")
-off, at = ~np.eye(len(machines), dtype=bool), (machines.index(source), machines.index(target))
+off, at = (
+    ~np.eye(len(machines), dtype=bool),
+    (machines.index(source), machines.index(target)),
+)
 for scaling, both in (("each", maps), ("shared", shared)):
     for name, values in both.items():
-        record(f"toy/{scaling}/{name}", float(values[off].mean()), unit="dB", compares=(name, "own training"))
-mean = [f"{both[n][off].mean():+.1f} dB" for both in (maps, shared) for n in (AS_IT_COMES, TUNED)]
+        record(
+            f"toy/{scaling}/{name}",
+            float(values[off].mean()),
+            unit="dB",
+            compares=(name, "own training"),
+        )
+mean = [
+    f"{both[n][off].mean():+.1f} dB"
+    for both in (maps, shared)
+    for n in (AS_IT_COMES, TUNED)
+]
 show(
     draw_transfer(maps, names, "PSNR above that of own training (dB)"),
     name="fig-petite-toy",
@@ -104,7 +145,9 @@ show_text(
 
 # %% tags=["hide-input"]
 found = count(apply_recipe(build_on_meta(unetr), petite_recipe("unetr")))
-source_target = [(load_scanner(m).title, *(x[0] for x in test[m].scaled())) for m in (source, target)]
+source_target = [
+    (load_scanner(m).title, *(x[0] for x in test[m].scaled())) for m in (source, target)
+]
 show(
     draw_scheme(unetr, petite_recipe("unetr"), *source_target),
     name="fig-petite-scheme",
@@ -124,7 +167,11 @@ show(
 
 # %% tags=["hide-input"]
 for name, spec in specs.items():
-    recipe, sizes, total = petite_recipe(spec.architecture), stages(spec), count(build_on_meta(spec)).total
+    recipe, sizes, total = (
+        petite_recipe(spec.architecture),
+        stages(spec),
+        count(build_on_meta(spec)).total,
+    )
     where = ", ".join(f"{k} ({n:,})" for k, n in insertions(spec, recipe).items())
     blue = 100 * sum(s.parameters for s in sizes.values() if s.blocks) / total
     record(f"transformer_share/{name}", blue, unit="%")
@@ -153,12 +200,17 @@ show_text(
 # %% tags=["hide-input"]
 shown = ("lora", "adapters", "ssf", "vpt", "bitfit", "layernorm")
 recipes = {petite_tables.LABELS[m]: single_methods("unetr")[m] for m in shown}
-numbers = {title: count(apply_recipe(build_on_meta(unetr), one)).trainable for title, one in recipes.items()}
+numbers = {
+    title: count(apply_recipe(build_on_meta(unetr), one)).trainable
+    for title, one in recipes.items()
+}
 show(
     draw_blocks(unetr, recipes),
     name="fig-petite-blocks",
     caption="A transformer block of UNETR with what each method trains (orange); 768→4→768 is a product of rank 4; VPT is ours. Under each title: in the whole network, and its share. Read from the modules.",
-    alt="Six diagrams of one transformer block. Trained: " + ", ".join(f"{t} {n:,}" for t, n in numbers.items()) + ".",
+    alt="Six diagrams of one transformer block. Trained: "
+    + ", ".join(f"{t} {n:,}" for t, n in numbers.items())
+    + ".",
 )
 
 # %% [markdown]
@@ -171,7 +223,8 @@ table(
     petite_tables.counts_table(published[1]),
     name="tab-petite-counts",
     caption="Parameters that each method trains, counted at the paper's widths, beside the percentages of its Table 1.",
-    formats=dict.fromkeys(specs, ",") | {f"{name}{end} (%)": ".3f" for name in specs for end in ("", ", paper")},
+    formats=dict.fromkeys(specs, ",")
+    | {f"{name}{end} (%)": ".3f" for name in specs for end in ("", ", paper")},
 )
 
 # %% [markdown]
@@ -191,8 +244,13 @@ table(
     caption="Every feasible mix, all with BitFit, counted, beside the percentages of the paper's Tables 6 and 7.",
     formats={"parameters": ",", "%": ".3f", "paper (%)": ".2f"},
 )
-refused, agree = petite_tables.infeasible_table(), int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
-record("mixes_as_printed", agree, note="percentages within 0.01 points of the printed ones")
+refused, agree = (
+    petite_tables.infeasible_table(),
+    int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum()),
+)
+record(
+    "mixes_as_printed", agree, note="percentages within 0.01 points of the printed ones"
+)
 show_text(
     f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to within 0.01 points; most of the others hold a LoRA, and for some we know no reason."
 )
@@ -251,15 +309,26 @@ show_text(
 class MySSF(nn.Module):
     def __init__(self, layer: nn.Module, channels: int) -> None:
         super().__init__()
-        self.layer, self.s, self.t = layer, nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.layer, self.s, self.t = (
+            layer,
+            nn.Parameter(torch.ones(channels)),
+            nn.Parameter(torch.zeros(channels)),
+        )
 
     def forward(self, h: Tensor) -> Tensor:
         return self.s * self.layer(h) + self.t
 
 
-layer, h = nn.Linear(8, 3), torch.randn(2, 8, generator=torch.Generator().manual_seed(seed))
+layer, h = (
+    nn.Linear(8, 3),
+    torch.randn(2, 8, generator=torch.Generator().manual_seed(seed)),
+)
 vit = build_on_meta(unetr).get_submodule("vit")
-channels = [m.weight.shape[0] for m in vit.modules() if isinstance(m, (nn.Linear, nn.LayerNorm, nn.Conv3d))]
+channels = [
+    m.weight.shape[0]
+    for m in vit.modules()
+    if isinstance(m, (nn.Linear, nn.LayerNorm, nn.Conv3d))
+]
 show_text(
     f"Unchanged at start: {torch.equal(MySSF(layer, 3)(h), layer(h))}. {len(channels)} layers, two numbers per channel: **{2 * sum(channels):,}**, the library counts {numbers['SSF']:,}."
 )

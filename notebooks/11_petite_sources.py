@@ -18,9 +18,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.compendium import (
+    image,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.petite import (
     instrument,
     load_pairs,
@@ -52,9 +62,17 @@ for s in scanners:
 # %%
 grid = next(iter(sources.values())).coarsening
 train = {
-    s: load_pairs(population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True) for s in scanners
+    s: load_pairs(
+        population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True
+    )
+    for s in scanners
 }
-test = {s: load_pairs(population(s, "test", size["test"]), dose, coarsening=grid, progress=True) for s in scanners}
+test = {
+    s: load_pairs(
+        population(s, "test", size["test"]), dose, coarsening=grid, progress=True
+    )
+    for s in scanners
+}
 record_backend(instrument(scanners[0], grid).projector)
 
 # %% [markdown]
@@ -66,20 +84,35 @@ noise = {}
 for column, s, name in zip(axes.T, scanners, names, strict=True):
     one = test[s]
     (short, long), middle = scaled(one), one.grid[2] // 2
-    rows = {"5 min": short[0], "30 min": long[0], "noise-free": one.ideal[0] / one.ideal[0].max()}
+    rows = {
+        "5 min": short[0],
+        "30 min": long[0],
+        "noise-free": one.ideal[0] / one.ideal[0].max(),
+    }
     for ax, (title, volume) in zip(column, rows.items(), strict=True):
-        drawn = image(ax, volume[:, :, middle], one.voxel_size[0], vmin=0, vmax=1, axes=False)
+        drawn = image(
+            ax, volume[:, :, middle], one.voxel_size[0], vmin=0, vmax=1, axes=False
+        )
         ax.set(xlim=(-HEAD_MM, HEAD_MM), ylim=(-HEAD_MM, HEAD_MM))
         ax.set_title(f"{name}\n{title}" if ax is column[0] else title, size=9)
     brain = one.brain
-    noise[name] = 100 * float((one.short - one.ideal)[brain].std() / one.ideal[brain].mean())
-    record(f"noise/{s}", noise[name], unit="%", note="SD of short minus noise-free in the brain, over its mean")
+    noise[name] = 100 * float(
+        (one.short - one.ideal)[brain].std() / one.ideal[brain].mean()
+    )
+    record(
+        f"noise/{s}",
+        noise[name],
+        unit="%",
+        note="SD of short minus noise-free in the brain, over its mean",
+    )
 fig.colorbar(drawn, ax=axes, label="scaled activity", shrink=0.5)
 show(
     fig,
     name="fig-petite-exams",
     caption="A test head on each scanner: first five minutes, mean of thirty, and the reconstruction of noise-free counts, each scaled to its own range, as a network sees it. The faint lattice on the HRRT is the sampling of its coarsened crystals; it is in every row, so it is no noise.",
-    alt="Noise of the short scan in the brain: " + ", ".join(f"{k} {v:.0f} %" for k, v in noise.items()) + ".",
+    alt="Noise of the short scan in the brain: "
+    + ", ".join(f"{k} {v:.0f} %" for k, v in noise.items())
+    + ".",
     dimensionless=["scaled activity"],
 )
 
@@ -89,7 +122,9 @@ show(
 # %% tags=["hide-input"]
 rows, curves = [], {}
 for (network, s), source in sources.items():
-    receipt = json.loads(weights_path(source.name).with_suffix(".json").read_text(encoding="utf-8"))
+    receipt = json.loads(
+        weights_path(source.name).with_suffix(".json").read_text(encoding="utf-8")
+    )
     curves[network, s] = np.array(receipt["losses"]["rows"], dtype=float)
     rows.append(
         {
@@ -120,7 +155,11 @@ show(
     fig,
     name="fig-petite-curves",
     caption="Training loss of every source network, mean of each twentieth of its steps.",
-    alt="; ".join(f"{printed[n]} on {s}: {c[0, 1]:.3g} to {c[-1, 1]:.3g}" for (n, s), c in curves.items()) + ".",
+    alt="; ".join(
+        f"{printed[n]} on {s}: {c[0, 1]:.3g} to {c[-1, 1]:.3g}"
+        for (n, s), c in curves.items()
+    )
+    + ".",
     dimensionless=["step", "loss of CVT-GAN", "loss of UNETR"],
 )
 
@@ -137,14 +176,26 @@ scores, rows = {}, []
 for j, s in enumerate(scanners):
     (short,), edges = scaled(test[s], "each", ("short",)), score_bounds(test[s])
     found = {"short scan": edges["short"], "ceiling": edges["ceiling"]}
-    found["Gaussian"] = score_volumes(fit_filter(train[s])(short, test[s].voxel_size), test[s])
+    found["Gaussian"] = score_volumes(
+        fit_filter(train[s])(short, test[s].voxel_size), test[s]
+    )
     for network, name in printed.items():
         for i, other in enumerate(scanners):
             source = sources[network, other]
-            several = score_volumes(predict(source.network, short, source.spec.patch, pad=source.settings.pad), test[s])
+            several = score_volumes(
+                predict(
+                    source.network, short, source.spec.patch, pad=source.settings.pad
+                ),
+                test[s],
+            )
             maps[name][i, j] = mean_scores(several)["psnr"]
             values = [float(v["psnr"]) for v in several]
-            record(f"psnr/{network}/{other}/{s}", samples=values, units=test[s].units, unit="dB")
+            record(
+                f"psnr/{network}/{other}/{s}",
+                samples=values,
+                units=test[s].units,
+                unit="dB",
+            )
             if s == other:
                 found[name] = several
     order = ["short scan", "Gaussian", "CVT-GAN", "UNETR", "ceiling"]
@@ -153,7 +204,10 @@ for j, s in enumerate(scanners):
         scores.setdefault(k, []).append(means[k])
     rows.append(
         {"scanner": names[j], **{k: means[k]["psnr"] for k in order}}
-        | {f"{k}, to noise-free": means[k]["psnr_ideal"] for k in ("Gaussian", "CVT-GAN", "UNETR")}
+        | {
+            f"{k}, to noise-free": means[k]["psnr_ideal"]
+            for k in ("Gaussian", "CVT-GAN", "UNETR")
+        }
     )
 table(
     pd.DataFrame(rows),
@@ -161,11 +215,23 @@ table(
     caption=f"Mean PSNR (dB) over {size['test']} test heads on the scanner of training: against the long scan, and in the brain against noise-free counts after the best linear fit.",
     formats=dict.fromkeys([c for c in rows[0] if c != "scanner"], ".2f"),
 )
-for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to noise-free counts")):
+for metric, words in (
+    ("psnr", "against the long scan"),
+    ("psnr_ideal", "to noise-free counts"),
+):
     for network in printed.values():
-        ahead = [a[metric] - b[metric] for a, b in zip(scores[network], scores["Gaussian"], strict=True)]
+        ahead = [
+            a[metric] - b[metric]
+            for a, b in zip(scores[network], scores["Gaussian"], strict=True)
+        ]
         both = (network, "Gaussian")
-        gain = record(f"over_gaussian/{metric}/{network}", samples=ahead, units="scanners", compares=both, unit="dB")
+        gain = record(
+            f"over_gaussian/{metric}/{network}",
+            samples=ahead,
+            units="scanners",
+            compares=both,
+            unit="dB",
+        )
         show_text(
             f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True, unit='dB')}** (mean over scanners)."
         )
@@ -195,7 +261,10 @@ show(
     + ", ".join(f"{name} {v[off].mean():+.2f} dB" for name, v in lost.items())
     + ".",
 )
-worst = {name: np.unravel_index(np.argmin(values), values.shape) for name, values in lost.items()}
+worst = {
+    name: np.unravel_index(np.argmin(values), values.shape)
+    for name, values in lost.items()
+}
 show_text(
     " ".join(
         f"{name} loses {-lost[name][off].mean():.2f} dB on average, most from {names[i]} to {names[j]} ({lost[name][i, j]:+.2f} dB)."

@@ -45,8 +45,12 @@ words = {"dose": dose, "seed": seed, "profile": profile}
 printed = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
 study = load_studies(load_numbers, pairs, **words)
 full = {network: found.full for network, found in study.items()}
-single = [row for row in single_methods("unetr") if row not in ("no-ft", "full-ft", "petite")]
-published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2)}
+single = [
+    row for row in single_methods("unetr") if row not in ("no-ft", "full-ft", "petite")
+]
+published = {
+    k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2)
+}
 show_text(
     f"{len(pairs)} pair(s) of scanners: "
     + ", ".join(f"{load_scanner(a).name} → {load_scanner(b).name}" for a, b in pairs)
@@ -63,17 +67,30 @@ def compared(network: str, rows: dict[str, tuple[float, ...]]) -> pd.DataFrame:
         gain = ""
         if row != "no-ft":
             several, both = found.gain(row, "no-ft"), (row, "no-ft")
-            gained = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
+            gained = record(
+                f"gain/{network}/{row}",
+                samples=several,
+                units=UNITS,
+                compares=both,
+                unit="dB",
+            )
             gain = format_interval(gained, sign=True)
         printed_gain = {"paper: %": share, "paper: gain": theirs[0] - rows["no-ft"][1]}
-        theirs = printed_gain | dict(zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True))
+        theirs = printed_gain | dict(
+            zip(("paper: PSNR", "paper: SSIM", "paper: NRMSE"), theirs, strict=True)
+        )
         name = {"method": row_title(network, row), "%": found.value("per_cent", row)}
         out.append(name | ours | {"gain over No-FT": gain} | theirs)
     return pd.DataFrame(out)
 
 
 forms = {"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: %": ".3g"}
-forms |= {"paper: PSNR": ".2f", "paper: gain": "+.2f", "paper: SSIM": ".3f", "paper: NRMSE": ".4f"}
+forms |= {
+    "paper: PSNR": ".2f",
+    "paper: gain": "+.2f",
+    "paper: SSIM": ".3f",
+    "paper: NRMSE": ".4f",
+}
 
 # %% [markdown]
 # ## Every method on both networks
@@ -81,7 +98,10 @@ forms |= {"paper: PSNR": ".2f", "paper: gain": "+.2f", "paper: SSIM": ".3f", "pa
 # %% tags=["hide-input"]
 for network, name in printed.items():
     theirs = published[1].query("network == @network").set_index("method")
-    rows = {row: tuple(theirs.loc[row, ["per_cent", "psnr_db", "ssim", "nrmse"]]) for row in single_methods(network)}
+    rows = {
+        row: tuple(theirs.loc[row, ["per_cent", "psnr_db", "ssim", "nrmse"]])
+        for row in single_methods(network)
+    }
     rows |= {row: (np.nan,) * 4 for row in (KEPT,) if row in study[network].rows}
     table(
         compared(network, rows),
@@ -92,7 +112,12 @@ for network, name in printed.items():
     means = {row_title(network, row): study[network].mean("psnr", row) for row in rows}
     edges = {edge: study[network].mean("psnr", edge) for edge in ("short", "ceiling")}
     record(f"raw/{network}", edges["short"], unit="dB", note="the short scan itself")
-    record(f"ceiling/{network}", edges["ceiling"], unit="dB", note="noise-free counts against the noisy long scan")
+    record(
+        f"ceiling/{network}",
+        edges["ceiling"],
+        unit="dB",
+        note="noise-free counts against the noisy long scan",
+    )
     show_text(
         f"{name}: {ranking(means, 'PSNR', 'dB')}. The raw short scan has {edges['short']:.2f} dB, the ceiling set by the noise of the long scan is {edges['ceiling']:.2f} dB."
     )
@@ -104,11 +129,27 @@ for network, name in printed.items():
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.8), sharex=True, layout="constrained")
 means = {}
 for ax, (network, name) in zip(axes, printed.items(), strict=True):
-    theirs, found = published[1].query("network == @network").set_index("method")["psnr_db"], study[network]
-    rows = [row for row in (KEPT, *reversed(single_methods(network))) if row in found.rows and row != "no-ft"]
+    theirs, found = (
+        published[1].query("network == @network").set_index("method")["psnr_db"],
+        study[network],
+    )
+    rows = [
+        row
+        for row in (KEPT, *reversed(single_methods(network)))
+        if row in found.rows and row != "no-ft"
+    ]
     for y, row in enumerate(rows):
-        several, gap = found.gain(row, "no-ft"), theirs.get(row, np.nan) - theirs["no-ft"]
-        ax.plot(several, [y] * len(several), ".", color="0.6", label=None if y else "one pair")
+        several, gap = (
+            found.gain(row, "no-ft"),
+            theirs.get(row, np.nan) - theirs["no-ft"],
+        )
+        ax.plot(
+            several,
+            [y] * len(several),
+            ".",
+            color="0.6",
+            label=None if y else "one pair",
+        )
         ax.plot(np.mean(several), y, "o", color="C0", label=None if y else "mean")
         ax.plot(gap, y, "D", mfc="none", color="C1", label=None if y else "paper")
         means[f"{name} {row_title(network, row)}"] = float(np.mean(several))
@@ -130,34 +171,61 @@ show(
 shown = ["long (target)", "short", "No-FT", "Full-FT", "BitFit", "PETITE"]
 examples = [(network, pair) for network in printed for pair in pairs[:2]]
 fig, axes = plt.subplots(
-    2 * len(examples), len(shown), figsize=(8.4, 2.7 * len(examples)), squeeze=False, layout="constrained"
+    2 * len(examples),
+    len(shown),
+    figsize=(8.4, 2.7 * len(examples)),
+    squeeze=False,
+    layout="constrained",
 )
 off = {title: [] for title in shown[1:]}
 for ax in axes.flat:
     ax.set(xlim=(-HEAD_MM, HEAD_MM), ylim=(-HEAD_MM, HEAD_MM))
 for k, (network, (source, target)) in enumerate(examples):
     run = {"network": network, "source": source, "target": target, **words}
-    slices = {title: load_array(f"slice/{title}", "13_petite_compare", **run) for title in shown}
+    slices = {
+        title: load_array(f"slice/{title}", "13_petite_compare", **run)
+        for title in shown
+    }
     wanted = slices["long (target)"]
     voxel = study[network].runs[source, target]["voxel_mm"]["value"]
     for column, (title, picture) in enumerate(slices.items()):
         upper, lower = axes[2 * k, column], axes[2 * k + 1, column]
-        drawn = image(upper, picture, voxel, vmin=0, vmax=float(wanted.max()), axes=False)
+        drawn = image(
+            upper, picture, voxel, vmin=0, vmax=float(wanted.max()), axes=False
+        )
         upper.set_title(title, size=9)
         lower.set_axis_off()
         if column:
             error = np.abs(picture - wanted)
             off[title].append(float(error.mean()))
-            errors = image(lower, error, voxel, vmin=0, vmax=float(wanted.max()) / 3, cmap="BuPu", axes=False)
+            errors = image(
+                lower,
+                error,
+                voxel,
+                vmin=0,
+                vmax=float(wanted.max()) / 3,
+                cmap="BuPu",
+                axes=False,
+            )
     names = f"{printed[network]}\n{load_scanner(source).name}\n→ {load_scanner(target).name}"
-    axes[2 * k + 1, 0].text(0.5, 0.5, names, transform=axes[2 * k + 1, 0].transAxes, ha="center", va="center", size=9)
+    axes[2 * k + 1, 0].text(
+        0.5,
+        0.5,
+        names,
+        transform=axes[2 * k + 1, 0].transAxes,
+        ha="center",
+        va="center",
+        size=9,
+    )
 fig.colorbar(drawn, ax=axes[: len(axes) // 2], label="scaled activity", shrink=0.4)
 fig.colorbar(errors, ax=axes[len(axes) // 2 :], label="absolute error", shrink=0.4)
 show(
     fig,
     name="fig-petite-examples",
     caption="Figure 4: one test head for some pairs of scanners and, below, the absolute error. All methods and pairs are on the pages of the runs.",
-    alt="Mean absolute error of these slices: " + ", ".join(f"{k} {np.mean(v):.3f}" for k, v in off.items()) + ".",
+    alt="Mean absolute error of these slices: "
+    + ", ".join(f"{k} {np.mean(v):.3f}" for k, v in off.items())
+    + ".",
     dimensionless=["scaled activity", "absolute error"],
 )
 
@@ -167,14 +235,20 @@ show(
 # Table 2 of the paper asks two questions: does BitFit help a mix, and is a mix better than its parts? (In print, UNETR's LoRA and SSF are identical with and without BitFit: {doc}`10_petite_idea`.)
 
 # %% tags=["hide-input"]
-rows_of = {"No-FT": "no-ft", "Full-FT": "full-ft", "BitFit": "bitfit", "PETITE": "petite"}
+rows_of = {
+    "No-FT": "no-ft",
+    "Full-FT": "full-ft",
+    "BitFit": "bitfit",
+    "PETITE": "petite",
+}
 for network, name in printed.items():
     theirs, rows = published[2].query("network == @network"), {}
     for line in theirs.itertuples():
         row = rows_of.get(line.method, line.method.split()[0].lower())
         if line.method not in ("No-FT", "Full-FT", "BitFit"):
             row = {"petite no": "petite-bitfit", "petite yes": "petite"}.get(
-                f"{row} {line.bitfit}", row + ("+bitfit" if line.bitfit == "yes" else "")
+                f"{row} {line.bitfit}",
+                row + ("+bitfit" if line.bitfit == "yes" else ""),
             )
         rows[row] = (line.per_cent, line.psnr_db, line.ssim, line.nrmse)
     table(
@@ -193,7 +267,9 @@ for network, name in printed.items():
 for network, name in printed.items():
     found = study[network]
     worst, best = found.worst_gain(single), found.best(single)
-    alike = found.best([same_as(network, recipe) for recipe in uniform(network).values()])
+    alike = found.best(
+        [same_as(network, recipe) for recipe in uniform(network).values()]
+    )
     differences = {
         "smallest_gain": (worst, "no-ft"),
         "full_gain": (full[network], "no-ft"),
@@ -207,8 +283,16 @@ for network, name in printed.items():
         several = found.gain(first, second)
         titles = [row_title(network, row) for row in (first, second)]
         words_ = {"unit": "dB", "note": f"{titles[0]} minus {titles[1]}"}
-        gap = record(f"{key}/{network}", samples=several, units=UNITS, compares=(first, second), **words_)
-        lines.append(f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True, unit='dB')}**")
+        gap = record(
+            f"{key}/{network}",
+            samples=several,
+            units=UNITS,
+            compares=(first, second),
+            **words_,
+        )
+        lines.append(
+            f"{titles[0]} minus {titles[1]} **{format_interval(gap, sign=True, unit='dB')}**"
+        )
     show_text(f"{name}: " + "; ".join(lines) + ".")
 
 # %% [markdown]
@@ -220,10 +304,19 @@ for network, name in printed.items():
 for network, name in printed.items():
     found, lines = study[network], []
     for row in (full[network], found.best(single), "petite"):
-        key = f"gain_ideal/{network}" if row == "petite" else f"gain_ideal/{network}/{row}"
+        key = (
+            f"gain_ideal/{network}"
+            if row == "petite"
+            else f"gain_ideal/{network}/{row}"
+        )
         several = found.gain(row, "no-ft", "psnr_ideal")
-        words_ = {"unit": "dB", "note": f"{row_title(network, row)} over No-FT; gain and offset fitted"}
-        ideal = record(key, samples=several, units=UNITS, compares=(row, "no-ft"), **words_)
+        words_ = {
+            "unit": "dB",
+            "note": f"{row_title(network, row)} over No-FT; gain and offset fitted",
+        }
+        ideal = record(
+            key, samples=several, units=UNITS, compares=(row, "no-ft"), **words_
+        )
         lines.append(
             f"{row_title(network, row)} {format_interval(ideal, sign=True, unit='dB')} (PSNR as above: {np.mean(found.gain(row, 'no-ft')):+.2f} dB)"
         )
@@ -238,11 +331,19 @@ for network, name in printed.items():
 for network, name in printed.items():
     found = study[network]
     trained = [row for row in found.rows if row != "no-ft"]
-    looks = {row: np.subtract(found.samples("best", row), found.samples("psnr", row)) for row in trained}
+    looks = {
+        row: np.subtract(found.samples("best", row), found.samples("psnr", row))
+        for row in trained
+    }
     flattered = np.mean(list(looks.values()), axis=0)
     both = ("best epoch", "last epoch")
     mean = record(
-        f"optimism/{network}", samples=flattered, units=UNITS, compares=both, unit="dB", note="mean over rows"
+        f"optimism/{network}",
+        samples=flattered,
+        units=UNITS,
+        compares=both,
+        unit="dB",
+        note="mean over rows",
     )
     top = max(looks, key=lambda row: looks[row].mean())
     show_text(

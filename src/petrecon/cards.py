@@ -47,7 +47,7 @@ class Card(BaseModel):
     Bounds are given with their reason, which the error repeats: ``Field(gt=0, le=30, description="why")``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     cure: ClassVar[str] = ""
     """Appended to the error of a missing field, and of a file that is no card."""
@@ -183,21 +183,20 @@ def _declared(model: Any, path: tuple[int | str, ...]) -> tuple[Any, Any, FieldI
     """Return the model that holds a field, the field's type, and what is declared of it: bounds and reason."""
     owner, kind, info = model, model, FieldInfo()
     for part in path:
-        kind = _bare(kind)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             owner, info = kind, _fields(kind).get(str(part), FieldInfo())
-            kind = info.annotation
+            kind, info = _bare(info.annotation, info)
         elif args := [a for a in get_args(kind) if a is not ...]:  # an element of a list or a mapping
-            kind = args[part] if isinstance(part, int) and part < len(args) else args[-1]
-            info = next((m for m in getattr(kind, "__metadata__", ()) if isinstance(m, FieldInfo)), info)
-    return owner, _bare(kind), info
+            kind, info = _bare(args[part] if isinstance(part, int) and part < len(args) else args[-1], info)
+    return owner, kind, info
 
 
-def _bare(kind: Any) -> Any:
-    """Return a type without what annotates it, and without the None that it may be instead."""
+def _bare(kind: Any, info: FieldInfo) -> tuple[Any, FieldInfo]:
+    """Return a type without what annotates it and without the None that it may be instead; and what is declared."""
     while get_origin(kind) in (Annotated, Union, UnionType):
+        info = next((mark for mark in getattr(kind, "__metadata__", ()) if isinstance(mark, FieldInfo)), info)
         kind = next(part for part in get_args(kind) if part is not NoneType)
-    return kind
+    return kind, info
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

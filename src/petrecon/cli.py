@@ -169,7 +169,7 @@ def verify(profile: str | None) -> None:
     Exits 1 when any run is not fresh.
     """
     from petrecon.compendium.runs.receipts import verify as check
-    from petrecon.provenance.training import describe, shipped
+    from petrecon.provenance.weight_receipts import describe, shipped
 
     found = check(profile)
     for folder, stem, state in found:
@@ -254,13 +254,13 @@ def train(name: str | None) -> None:
     \b
     petrecon train score-fdg
     """  # noqa: D301
-    from petrecon import training
+    from petrecon import train_by_name
 
     if name is None:
-        for line in training.listing():
+        for line in train_by_name.listing():
             click.echo(line)
     else:
-        click.echo(training.train(name))
+        click.echo(train_by_name.train(name))
 
 
 @main.command()

@@ -4,7 +4,7 @@ import pytest
 
 from petrecon import paths
 from petrecon.errors import CardError
-from petrecon.models.training import load_training, training_names
+from petrecon.models.shipped_trainings import load_training, training_names
 
 
 def test_every_shipped_card_loads():

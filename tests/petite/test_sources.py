@@ -10,14 +10,14 @@ import yaml
 from petrecon import paths
 from petrecon.errors import CardError, InputError, MissingError, PetreconError
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.models.weights import load_weights
+from petrecon.petite import fit_network as training_module
 from petrecon.petite import sources
-from petrecon.petite import training as training_module
+from petrecon.petite.fit_network import Fit
 from petrecon.petite.patches import check_fits
 from petrecon.petite.population import population
 from petrecon.petite.sources import load_source, pretrain_source, read_training_card, source_name
-from petrecon.petite.training import Fit
 from petrecon.projectors import load_scanner, scanner_names
 
 NETWORKS = {

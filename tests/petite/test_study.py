@@ -10,12 +10,12 @@ from petrecon.errors import InputError, ParameterError
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
 from petrecon.peft import Recipe, apply_recipe, count, fingerprint, mixes, petite_recipe, single_methods, tuning_of
 from petrecon.petite.evaluate import score_volumes
+from petrecon.petite.fit_network import Fit
 from petrecon.petite.infer import predict
 from petrecon.petite.population import population
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import SourceNetwork
-from petrecon.petite.training import Fit
 from petrecon.studies import petite_recipes
 from petrecon.studies.petite_recipes import ablations, factor_of, fine_tune, label, same_as, uniform, variants
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from petrecon.deq.hyperparameters import Hyperparameters
+from petrecon.deq.objective import objective
 from petrecon.deq.penalty import slope_and_curvature, slope_curvature_value
-from petrecon.deq.problem import Problem, objective
+from petrecon.deq.problem import Problem
 from petrecon.reconstruct.majorise import surrogate_step
 
 

@@ -26,7 +26,7 @@ def penalty_value(x: Tensor, theta: Hyperparameters) -> Tensor:
 def penalty_gradient(x: Tensor, theta: Hyperparameters) -> Tensor:
     """Return ∇R(x), shape of x."""
     eta, tv = _terms(x, theta)
-    return tv.gradient(x) + eta * _temporal(x)
+    return tv.gradient(x).addcmul_(_temporal(x), eta)
 
 
 def slope_and_curvature(x: Tensor, theta: Hyperparameters) -> tuple[Tensor, Tensor]:
@@ -42,7 +42,8 @@ def slope_curvature_value(x: Tensor, theta: Hyperparameters) -> tuple[Tensor, Te
     """Return what `slope_and_curvature` and `penalty_value` return, with the differences computed once."""
     eta, tv = _terms(x, theta)
     g, d, value = tv.majoriser(x)
-    return g + eta * _temporal(x), d + 2 * eta * _temporal_edges(x), _temporal_value(x, eta) + value.sum(-1)
+    value = value.sum(-1) + _temporal_value(x, eta)
+    return g.addcmul_(_temporal(x), eta), d.add_(2 * eta * _temporal_edges(x)), value
 
 
 def penalty_hessian(x: Tensor, theta: Hyperparameters) -> Product:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from petrecon.errors import ParameterError, did_you_mean
+from petrecon.models.monai_import import light_monai
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class ScoreNetwork(nn.Module):
 
     def __init__(self, spec: ScoreSpec) -> None:
         super().__init__()
-        from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
+        with light_monai():
+            from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
 
         self.spec = spec
         self.net = DiffusionModelUNet(

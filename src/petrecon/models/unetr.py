@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petrecon.errors import InputError
+from petrecon.models.monai_import import light_monai
 from petrecon.models.specs import STRIDE, UNETRSpec
 
 POSITIONS = "vit.patch_embedding.position_embeddings"
@@ -23,8 +24,9 @@ def unetr(spec: UNETRSpec) -> nn.Module:
     never calls, are removed. 101,670,049 parameters at the published widths. Source: Hatamizadeh et al. 2022; Kim et
     al. 2024.
     """
-    from monai.networks.blocks.selfattention import SABlock
-    from monai.networks.nets.unetr import UNETR
+    with light_monai():
+        from monai.networks.blocks.selfattention import SABlock
+        from monai.networks.nets.unetr import UNETR
 
     network = UNETR(
         in_channels=1,

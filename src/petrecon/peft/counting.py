@@ -34,8 +34,37 @@ class Count:
     unused: int
 
 
+def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that training would change: those that require a gradient.
+
+    Parameters
+    ----------
+    network : module
+
+    Returns
+    -------
+    list of parameter
+    """
+    return [p for p in network.parameters() if p.requires_grad]
+
+
 def count(network: nn.Module) -> Count:
-    """Return the live trainable parameters of a network, before or after a recipe."""
+    """Return the live trainable parameters of a network, before or after a recipe.
+
+    Parameters
+    ----------
+    network : module
+        From `petrecon.models.build` or `build_discriminator`.
+
+    Returns
+    -------
+    Count
+
+    Raises
+    ------
+    ParameterError
+        For a network of an unknown architecture.
+    """
     unused = re.compile(PARTS[architecture_of(network)].unused)
     free = {name: p.numel() for name, p in network.named_parameters() if p.requires_grad}
     total = sum(t.numel() for t in base_tensors(network).values() if isinstance(t, nn.Parameter))

@@ -7,6 +7,7 @@ Start with `population` (who is scanned), `load_pairs` (their short and long sca
 
 from petrecon.petite.evaluate import mean_scores, score_bounds, score_volumes
 from petrecon.petite.exams import DRIFT, FRAMES, simulate
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.infer import predict
 from petrecon.petite.instrument import Instrument, instrument
 from petrecon.petite.pairs import ScanPairs, load_pairs
@@ -17,7 +18,6 @@ from petrecon.petite.scaling import SCALINGS, scaled, shared_level
 from petrecon.petite.settings import Settings, table4
 from petrecon.petite.sources import SourceNetwork, load_source, source_name
 from petrecon.petite.states import restore_state, trained_state
-from petrecon.petite.training import Fit, fit
 
 __all__ = [
     "ANATOMIES",

@@ -16,13 +16,13 @@ from petrecon import paths
 from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.errors import CardError, InputError, did_you_mean
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
+from petrecon.petite.fit_network import fit
 from petrecon.petite.pairs import load_pairs
 from petrecon.petite.population import population
 from petrecon.petite.scaling import SCALINGS
 from petrecon.petite.settings import Settings, table4
-from petrecon.petite.training import fit
 from petrecon.profiles import Profile
 from petrecon.provenance.reads import unnoticed
 
@@ -175,6 +175,7 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
         card=card,
         seconds=round(result.seconds),
         device=device,
+        precision=result.precision,
         threads=torch.get_num_threads(),
         losses={
             "columns": ["step", "training"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from petrecon.projectors.scanner import Scanner, load_scanner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def draw_scanner(scanner: Scanner | str, coarsening: str = "laptop", ax: Axes | None = None, view: int = 0) -> Any:
@@ -49,3 +51,26 @@ def draw_scanner(scanner: Scanner | str, coarsening: str = "laptop", ax: Axes | 
     ax.set_title(f"{scanner.title}: {geometry.sinogram_shape[0]} radial bins × {geometry.views} views")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize="small")
     return ax
+
+
+def draw_scanner_views(scanner: Scanner | str, views: Sequence[int], coarsening: str = "laptop") -> Figure:
+    """Draw one ring of a scanner once for each of some views, side by side, as `draw_scanner` does.
+
+    Parameters
+    ----------
+    scanner : Scanner or str
+    views : sequence of int
+    coarsening : {"quick", "laptop", "paper"}
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With axes in mm.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, len(views), figsize=(4.5 * len(views), 4.4), squeeze=False)
+    for ax, view in zip(axes[0], views, strict=True):
+        draw_scanner(scanner, coarsening, ax=ax, view=view)
+        ax.set_title(f"view {view}")
+    return fig

@@ -16,7 +16,22 @@ _ROUNDING = 1e-9
 
 
 def objective(x: Tensor, y: Tensor, model: AcquisitionModel, penalty: Penalty) -> Tensor:
-    """Return L(x) + R(x) for each image of the batch: shape (...), float64."""
+    """Return L(x) + R(x), what `map_em` minimises.
+
+    Parameters
+    ----------
+    x : Tensor, (..., *image_shape)
+        Activity [kBq/mL].
+    y : Tensor, (..., *sinogram_shape)
+        Prompt counts.
+    model : AcquisitionModel
+    penalty : Penalty
+
+    Returns
+    -------
+    Tensor, (...), float64
+        One number per image.
+    """
     return poisson_nll(y, model(x), len(model.linear.out_shape)) + penalty.value(x)
 
 
@@ -43,7 +58,9 @@ def map_em(
         Prompt counts.
     model : AcquisitionModel
     penalty : Penalty
+        `Quadratic`, `RelativeDifference`, `SmoothedTV`, `Bowsher`, or your own with the same methods.
     iterations : int
+        A few tens change the image little further, a few hundred not visibly.
     x0, callback, progress
         As in `mlem`.
 
@@ -56,6 +73,18 @@ def map_em(
     ------
     InputError
         On counts, a start image or a penalty's `dims` that cannot be used, or a result that is not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
+    >>> from petrecon.reconstruct import Quadratic
+    >>> ring = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(20, 24), voxel_size=(9.0, 9.0))
+    >>> model = AcquisitionModel(make_projector(ring), scale=0.1, background=1.0)
+    >>> noisy = torch.poisson(model(torch.full((20, 24), 5.0)), generator=torch.Generator().manual_seed(0))
+    >>> rough, smooth = (map_em(noisy, model, Quadratic(strength), iterations=5) for strength in (0.0, 10.0))
+    >>> smooth.shape, bool(smooth.std() < rough.std())
+    (torch.Size([20, 24]), True)
     """
     check_counts(y, tuple(model.linear.out_shape))
     axes = len(model.linear.in_shape)

@@ -79,7 +79,7 @@ def mlem(
     >>> import torch
     >>> from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
     >>> ring = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(20, 24), voxel_size=(9.0, 9.0))
-    >>> model = AcquisitionModel(make_projector(ring, "joseph"), scale=0.1, background=1.0)
+    >>> model = AcquisitionModel(make_projector(ring), scale=0.1, background=1.0)
     >>> counts = model(torch.full((20, 24), 5.0))
     >>> image = mlem(counts, model, iterations=3)
     >>> image.shape, round(float(image.mean()), 2)

@@ -53,7 +53,7 @@ def osem(
     >>> import torch
     >>> from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
     >>> ring = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(20, 24), voxel_size=(9.0, 9.0))
-    >>> model = AcquisitionModel(make_projector(ring, "joseph"), scale=0.1, background=1.0)
+    >>> model = AcquisitionModel(make_projector(ring), scale=0.1, background=1.0)
     >>> image = osem(model(torch.full((20, 24), 5.0)), model, epochs=2, subsets=balanced_subsets(ring.views, 8))
     >>> image.shape, round(float(image.mean()), 2)
     (torch.Size([20, 24]), 5.0)

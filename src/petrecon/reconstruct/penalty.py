@@ -22,8 +22,8 @@ Product = Callable[[Tensor], Tensor]
 class Penalty(Protocol):
     """What `map_em` asks of a penalty R on images (..., *image_shape) in kBq/mL, batches of any shape.
 
-    `Quadratic`, `RelativeDifference`, `SmoothedTV` and `Bowsher` are penalties; so is any class with these methods. Make
-    one with its strength, as `Quadratic(0.1)`, or by name with `penalty_by_name`.
+    `Quadratic`, `RelativeDifference`, `SmoothedTV` and `Bowsher` are penalties; so is any class with these
+    methods. Make one with its strength, as `Quadratic(0.1)`, or by name with `penalty_by_name`.
 
     Attributes
     ----------

@@ -12,11 +12,8 @@ from petrecon.compendium import record_backend, track_input
 from petrecon.ddip import load_prior, measured_scale, prior_path
 from petrecon.models import NoiseSchedule, ScoreNetwork
 from petrecon.phantoms import Exam, Lesion, Subject, make_subject, simulate_exam
+from petrecon.phantoms.grids import HEAD_GRID, HEAD_VOXEL_MM
 from petrecon.projectors import AcquisitionModel
-
-HEAD_GRID = (96, 112)
-"""The head on the 128 × 128 grid of the paper, without the empty margin; sides divisible by 8."""
-HEAD_VOXEL_MM = 2.0863
 
 TRACERS = {"fdg": "FDG", "amyloid-negative": "amyloid"}
 """In the distribution of the prior and out of it, each with its name in tables and figures."""

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from petrecon.phantoms.grids import HEAD_MM
 from petrecon.studies.petite_slices import SliceSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-HEAD_MM = 105.0
-"""Half the side of the square that is shown, mm: a head with a little air."""
 
 
 def draw_pairs(scans: Mapping[str, SliceSet], k: int = 0) -> Figure:

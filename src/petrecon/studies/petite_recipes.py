@@ -10,14 +10,12 @@ from torch import Tensor, nn
 
 from petrecon.errors import InputError, ParameterError, did_you_mean
 from petrecon.peft import METHODS, Recipe, apply_recipe, count, mixes, petite_recipe, single_methods
-from petrecon.petite.evaluate import Scores, score_volumes
-from petrecon.petite.infer import predict
+from petrecon.petite.evaluate import Scores
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.population import check_members
-from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import SourceNetwork
-from petrecon.petite.training import Fit, fit
 
 LABELS = {
     "no-ft": "No-FT",
@@ -128,13 +126,13 @@ def fine_tune(
 
     Parameters
     ----------
-    source : Source
+    source : SourceNetwork
     name : str
         Row of `variants`.
     recipe : Recipe
-    pairs : Pairs
+    pairs : ScanPairs
         Of the target scanner: what it is tuned on.
-    scored : Pairs, optional
+    scored : ScanPairs, optional
         Subjects of the split "test", or others of the split "train".
     factor : float
         Of the published learning rate.
@@ -142,6 +140,10 @@ def fine_tune(
         Of LoRA, instead of the paper's.
     **changes
         Fields of `petrecon.petite.Settings`, such as steps and seed.
+
+    Returns
+    -------
+    FineTuned
 
     Raises
     ------
@@ -172,11 +174,7 @@ def fine_tune(
         apply_recipe(discriminator, Recipe(full=recipe.full, batchnorm=recipe.batchnorm))
     found = count(network)
     result = fit(network, pairs, settings, discriminator=discriminator, validation=scored, progress=progress)
-    predicted, scores = None, []
-    if scored is not None:
-        predicted = predict(network, scaled(scored, source.scaling, ("short",))[0], source.spec.patch, pad=settings.pad)
-        scores = score_volumes(predicted, scored, source.scaling)
-    return FineTuned(network, result, found.trainable, found.per_cent, predicted, scores)
+    return FineTuned(network, result, found.trainable, found.per_cent, result.predicted, result.scores)
 
 
 def check_apart(pairs: ScanPairs, scored: ScanPairs) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from petrecon.compendium.book.api_pages import PREFIX, write_api_page
 from petrecon.compendium.book.check_html import check_html
 from petrecon.compendium.book.generated import data_page, ledger_page, scanners_page
 from petrecon.compendium.book.pages import broken, figures, page, stale, stub
@@ -84,6 +85,8 @@ def assemble(profile: str, target: Path) -> Path:
     for name in _files(contents):
         if name.startswith("chapters/"):
             places[name] = _chapter(name.removeprefix("chapters/"), profile, entries)
+        elif name.startswith(PREFIX):
+            write_api_page(target, name)
     names: dict[str, str] = {}
     for place, run in places.items():
         _write_page(target, place, run, names)

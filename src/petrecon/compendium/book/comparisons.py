@@ -14,6 +14,7 @@ from pydantic import Field
 
 from petrecon.cards import Card, OneLine, Text, load_cards
 from petrecon.compendium.book.claims import claims
+from petrecon.compendium.book.studies_called import studies_called
 from petrecon.paths import book_dir, data_dir, root
 
 _WORDS = re.compile(
@@ -49,22 +50,24 @@ def excuses() -> list[Excuse]:
 def recorded_in_source(path: Path) -> set[str]:
     """Return the keys of comparisons that a notebook's source records, with `*` for what only a run can tell.
 
-    A key that begins with a variable is looked for where it is assigned; a loop's or a function's variable among keys
-    of dictionaries and first arguments of the notebook's own functions.
+    Functions of `petrecon.studies` that the notebook calls, and what these call there, are read as well. A key that
+    begins with a variable is looked for where it is assigned; a loop's or a function's variable among keys of
+    dictionaries (there and in the notebook) and first arguments of those functions.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    notebook = ast.parse(path.read_text(encoding="utf-8"))
+    trees = [notebook, *studies_called(notebook)]
     found = set()
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not (isinstance(call.func, ast.Name) and call.func.id == "record" and call.args):
-            continue
-        marked = any(word.arg == "compares" for word in call.keywords)
-        pattern = _pattern(call.args[0])
-        if not pattern.startswith("*"):
-            found |= {pattern} if is_comparison(pattern, marked) else set()
-            continue
-        assigned = set(_assigned(tree, call.args[0]))
-        texts = assigned or {text for text in _texts(tree) if _KEY.match(text)}
-        found |= {text + pattern[1:] for text in texts if is_comparison(text, marked and assigned)}
+    for tree in trees:
+        texts = {text for text in _texts(tree, notebook, trees) if _KEY.match(text)}
+        for call in _calls(tree, {"record"}):
+            marked = any(word.arg == "compares" for word in call.keywords)
+            pattern = _pattern(call.args[0])
+            if not pattern.startswith("*"):
+                found |= {pattern} if is_comparison(pattern, marked) else set()
+                continue
+            assigned = set(_assigned(tree, call.args[0]))
+            candidates = assigned or texts
+            found |= {text + pattern[1:] for text in candidates if is_comparison(text, marked and assigned)}
     return found
 
 
@@ -113,10 +116,19 @@ def _name(target: ast.expr) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _texts(tree: ast.AST) -> Iterator[str]:
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    for node in ast.walk(tree):
+def _texts(tree: ast.AST, notebook: ast.AST, trees: list[ast.AST]) -> Iterator[str]:
+    """Give the keys of dictionaries there and in the notebook, and what the functions defined there are called with."""
+    for node in (*ast.walk(tree), *ast.walk(notebook)):
         if isinstance(node, ast.Dict):
             yield from (_pattern(key) for key in node.keys if key is not None)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own and node.args:
-            yield _pattern(node.args[0])
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    yield from (_pattern(call.args[0]) for each in trees for call in _calls(each, own))
+
+
+def _calls(tree: ast.AST, names: set[str]) -> Iterator[ast.Call]:
+    """Give the calls, with arguments, of functions of these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in names:
+                yield node

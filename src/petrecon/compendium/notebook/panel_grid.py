@@ -20,7 +20,7 @@ _MANY = 5
 
 @dataclass(frozen=True)
 class Panel:
-    """One slice of a grid: what it is (`activity`, `mr` or `error`), its row, and the title above it."""
+    """One slice of a grid: what it is (`activity`, `mr`, `sinogram` or `error`), its row, and the title above it."""
 
     picture: Slice
     kind: str
@@ -95,6 +95,7 @@ def lay_out(
     own: str | None,
     mr: Iterable[str],
     maps: Iterable[str],
+    sinograms: Iterable[str],
     errors: bool,
     titles: Mapping[str, Mapping[str, str]],
     columns: int | None,
@@ -107,20 +108,21 @@ def lay_out(
     truths : mapping of row title to (X, Y) array
     own : str or None
         The title of the truth, when that is one of the images; below it stands the row's first MR.
-    mr, maps : iterable of str
-        Titles of MR images and of images that are errors already.
+    mr, maps, sinograms : iterable of str
+        Titles of MR images, of images that are errors already, and of sinograms.
     errors : bool
     titles : mapping of row title to mapping of title to str
         What to write above each image.
     columns : int or None
         Panels in a line; None for all of them in a grid, and for at most five without row titles.
     """
-    mr, maps, lines = set(mr), set(maps), Lines()
+    mr, lines = set(mr), Lines()
+    special = {**dict.fromkeys(mr, "mr"), **dict.fromkeys(maps, "error"), **dict.fromkeys(sinograms, "sinogram")}
     for row, several in rows.items():
         below = next((title for title in several if title in mr), None) if errors and own in several else None
         shown = [title for title in several if title != below]
         for line in _wrap(shown, columns or (len(shown) if row else _even(len(shown)))):
-            kinds = {title: "mr" if title in mr else "error" if title in maps else "activity" for title in line}
+            kinds = {title: special.get(title, "activity") for title in line}
             lines.append([Panel(several[t], kinds[t], row, titles[row].get(t, t)) for t in line])
             beneath = [
                 Panel(several[t] - truths[row], "error", row)

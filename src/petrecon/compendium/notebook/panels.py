@@ -43,6 +43,7 @@ def panels(
     errors: bool | str = False,
     mr: Iterable[str] = (),
     maps: Iterable[str] = (),
+    sinograms: Iterable[str] = (),
     scores: Mapping[str, Any] | None = None,
     score_name: str = "PSNR",
     score_unit: str = "dB",
@@ -74,6 +75,8 @@ def panels(
         Titles of MR images, on a scale of their own. With errors, the row's first MR stands below its truth.
     maps : iterable of str
         Titles of images that are errors already, to be drawn on the scale of errors.
+    sinograms : iterable of str
+        Titles of sinograms (radial bins, views), stretched to their panel, on a scale of their own.
     scores : mapping of title to number or samples, or of row title to such a mapping, optional
         Written in the titles (of samples, the mean) and ranked in the alternative text; a title that is not shown
         is only ranked.
@@ -98,8 +101,8 @@ def panels(
         errors are asked for without a truth, or what `show` raises.
     """
     rows: Rows = {row: {t: as_slice(x) for t, x in several.items()} for row, several in by_row(images).items()}
-    check_titles(rows, [*mr, *maps])
-    truths, other = truth_of(rows, truth), {*mr, *maps}
+    check_titles(rows, [*mr, *maps, *sinograms])
+    truths, other = truth_of(rows, truth), {*mr, *maps, *sinograms}
     if errors and not truths:
         raise InputError(f"figure {name}: errors need a truth")
     steps = {row: _step(voxel_size[row] if isinstance(voxel_size, Mapping) else voxel_size) for row in rows}
@@ -107,7 +110,10 @@ def panels(
     if relative:
         unit = f"relative to the {'truth' if truths else 'row'}'s maximum"
         largest = {row: largest_of(row, rows, truths, other) for row in rows}
-        rows = {r: {t: x if t in mr else x / largest[r] for t, x in several.items()} for r, several in rows.items()}
+        rows = {
+            r: {t: x if t in {*mr, *sinograms} else x / largest[r] for t, x in several.items()}
+            for r, several in rows.items()
+        }
         truths = {row: picture / largest[row] for row, picture in truths.items()}
     top = max(largest_of(row, rows, truths, other) for row in rows) if top is None else top
     scored = by_row(scores) if scores else {}
@@ -122,6 +128,7 @@ def panels(
         own=truth if isinstance(truth, str) else None,
         mr=mr,
         maps=maps,
+        sinograms=sinograms,
         errors=bool(errors),
         titles={row: titles.get(row, {}) for row in rows},
         columns=columns,
@@ -180,11 +187,15 @@ def _draw(lines: Lines, steps: Mapping[str, Slice], half: Slice, scales: _Scales
         for ax, panel in zip(axes[k], line, strict=False):
             if panel is None:
                 continue
+            ax.set_title(panel.title, size=_SIZE)
+            if panel.kind == "sinogram":
+                ax.imshow(panel.picture.T, aspect="auto", origin="lower", cmap="gray_r")
+                ax.set_box_aspect(half[1] / half[0])
+                continue
             x, y = steps[panel.row]
             picture = np.abs(panel.picture) if panel.kind == "error" and scales.absolute else panel.picture
             drawn[panel.kind] = image(ax, picture, (float(x), float(y)), axes=False, **scales.of(panel.kind))
             ax.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]))
-            ax.set_title(panel.title, size=_SIZE)
         row = next(panel.row for panel in line if panel)
         if row and not any(panel and panel.row == row for earlier in lines[:k] for panel in earlier):
             place = {"transform": axes[k, 0].transAxes, "rotation": 90, "ha": "right", "va": "center", "size": _SIZE}

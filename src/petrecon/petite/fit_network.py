@@ -6,21 +6,23 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from petrecon.checkpoints import load_checkpoint, save_checkpoint
+from petrecon.checkpoints import Fields, Stateful, resumable
 from petrecon.errors import InputError, ParameterError
-from petrecon.petite.evaluate import mean_scores, score_volumes
+from petrecon.models.precision import forward_precision
+from petrecon.peft import trainable_parameters
+from petrecon.petite.evaluate import Scores, mean_scores, score_volumes
 from petrecon.petite.infer import predict
-from petrecon.petite.objectives import trainable
 from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.patches import PatchSampler, pad_to
 from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import Settings
-from petrecon.petite.states import identity_of, restore_state, trained_state
+from petrecon.petite.states import Trained, identity_of, trained_state
 from petrecon.petite.steps import Row, make_optimiser, make_step
 from petrecon.reconstruct.progress import counted
 
@@ -37,6 +39,10 @@ class Fit:
         Per validation: step and the mean scores.
     final, best : dict or None
         Validation after the last step, and the one of highest PSNR; None without validation set.
+    predicted : (N, X, Y, Z) tensor or None
+        Long scans of the validation set, scaled, after the last step.
+    scores : list of dict
+        Of these, volume by volume (`petrecon.petite.score_volumes`).
     best_state : dict of tensor
         The trained parameters (and buffers) at the best validation.
     trained : int
@@ -45,6 +51,8 @@ class Fit:
         Whole training without validations, and median of a step.
     peak_bytes : int
         Largest memory of a step: weights, gradients, optimiser state and saved activations (on a GPU: as allocated).
+    precision : {"bfloat16", "float32"}
+        Of the forward passes.
     """
 
     history: list[Row] = field(default_factory=list)
@@ -52,10 +60,13 @@ class Fit:
     final: Row | None = None
     best: Row | None = None
     best_state: dict[str, Tensor] = field(default_factory=dict)
+    predicted: Tensor | None = None
+    scores: list[Scores] = field(default_factory=list)
     trained: int = 0
     seconds: float = 0.0
     seconds_per_step: float = 0.0
     peak_bytes: int = 0
+    precision: str = "float32"
 
 
 def fit(
@@ -72,8 +83,7 @@ def fit(
 
     Only parameters that require a gradient are optimised; a network that has none (No-FT) is only validated. What
     BatchNorm's statistics do is the network's own affair (`petrecon.peft.apply_recipe` keeps them frozen). Every draw
-    depends on the seed and the number of the step alone, so a resumed training equals an uninterrupted one. On a GPU
-    the forward passes run in bfloat16.
+    depends on the seed and the number of the step alone, so a resumed training equals an uninterrupted one.
 
     Parameters
     ----------
@@ -88,9 +98,13 @@ def fit(
     validation : Pairs, optional
         Scored every `settings.validate_every` steps and at the end.
     checkpoint : path, optional
-        Written after every validation (and every 50 steps); an existing one is resumed.
+        Written every 50 steps, and at validations that come more often; an existing one is resumed.
     progress : bool
         Show a bar.
+
+    Returns
+    -------
+    Fit
 
     Raises
     ------
@@ -104,71 +118,62 @@ def fit(
     """
     if not len(pairs):
         raise InputError("the training set is empty: give at least one subject")
-    adversarial = settings.objective == "adversarial"
-    if adversarial and discriminator is None:
-        raise ParameterError("the objective 'adversarial' needs a discriminator: build one, or choose objective='mse'")
+    networks: list[Any] = [network]
+    if settings.objective == "adversarial":
+        if discriminator is None:
+            raise ParameterError(
+                "the objective 'adversarial' needs a discriminator: build one, or choose objective='mse'"
+            )
+        networks.append(discriminator)
     short, long = scaled(pairs, settings.scaling)
     if settings.pad:
         short, long = (pad_to(volumes, settings.patch) for volumes in (short, long))
     sampler = PatchSampler(short, long, settings.patch)
     device = next(network.parameters()).device
-    players: list[Any] = [network, discriminator] if adversarial else [network]
-    for player in players:
-        _lay_out(player)
-    optimisers = [make_optimiser(trainable(p), settings) if trainable(p) else None for p in players]
-    result = Fit(trained=sum(p.numel() for p in trainable(network)))
-    card = identity_of(players, pairs, settings) if checkpoint is not None else {}
-    first = 0
-    times: list[float] = []
-    if checkpoint is not None and Path(checkpoint).is_file():
-        saved = load_checkpoint(checkpoint, card)
-        first, times = saved["step"], saved["times"]
-        for player, optimiser, state, moments in zip(
-            players, optimisers, saved["states"], saved["moments"], strict=True
-        ):
-            restore_state(player, state)
-            if optimiser is not None:
-                optimiser.load_state_dict(moments)
-        for name, value in saved["fit"].items():
-            setattr(result, name, value)
+    precision = "float32" if device.type == "cpu" else forward_precision(settings.precision, device.type)
+    for one in networks:
+        _lay_out(one)
+    optimisers = [make_optimiser(free, settings) if (free := trainable_parameters(one)) else None for one in networks]
+    result = Fit(trained=sum(p.numel() for p in trainable_parameters(network)), precision=precision)
+    log = SimpleNamespace(times=[])
+    parts: dict[str, Stateful] = {
+        "result": Fields(result, "history", "validations", "best", "best_state", "peak_bytes"),
+        "log": Fields(log, "times"),
+    }
+    for i, (one, optimiser) in enumerate(zip(networks, optimisers, strict=True)):
+        parts[f"network {i}"] = Trained(one)
+        if optimiser is not None:
+            parts[f"optimiser {i}"] = optimiser
     steps = settings.steps if any(optimisers) else 0
     cuda = [device] if device.type == "cuda" else []
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
-    for step in counted(steps, f"training {result.trained:,} parameters", progress):
-        if step <= first:
-            continue
+    for step in resumable(
+        counted(steps, f"training {result.trained:,} parameters", progress),
+        parts,
+        checkpoint,
+        lambda: identity_of(networks, pairs, settings, precision),
+        every=min(50, settings.validate_every or 50),
+    ):
         began = time.perf_counter()
         with torch.random.fork_rng(devices=cuda):
-            row, kept = make_step(step - 1, sampler, players, optimisers, settings, device, measure=step == first + 1)
-        times.append(time.perf_counter() - began)
+            row, used = make_step(
+                step - 1, sampler, networks, optimisers, settings, device, precision, measure=not result.peak_bytes
+            )
+        log.times.append(time.perf_counter() - began)
         result.history.append({"step": step, **row})
-        if kept:
-            result.peak_bytes = max(result.peak_bytes, kept)
+        result.peak_bytes = max(result.peak_bytes, used)
         due = step == steps or (settings.validate_every > 0 and step % settings.validate_every == 0)
         if due and validation is not None:
             _validate(network, validation, settings, step, result)
-        if checkpoint is not None and (due or step % 50 == 0):
-            names = ("history", "validations", "best", "best_state", "peak_bytes")
-            save_checkpoint(
-                checkpoint,
-                card,
-                {
-                    "step": step,
-                    "times": times,
-                    "states": [trained_state(p) for p in players],
-                    "moments": [None if o is None else o.state_dict() for o in optimisers],
-                    "fit": {name: getattr(result, name) for name in names},
-                },
-            )
     if validation is not None:
-        if not steps:
-            _validate(network, validation, settings, 0, result)
+        if result.predicted is None:  # nothing to train, or all of it was trained before
+            _validate(network, validation, settings, steps, result)
         result.final = result.validations[-1]
     if cuda:
         result.peak_bytes = torch.cuda.max_memory_allocated(device)
-    result.seconds = sum(times)
-    result.seconds_per_step = median(times[1:] or times) if times else 0.0
+    result.seconds = sum(log.times)
+    result.seconds_per_step = median(log.times[1:] or log.times) if log.times else 0.0
     network.eval()
     return result
 
@@ -182,9 +187,11 @@ def _lay_out(network: nn.Module) -> None:
 
 def _validate(network: nn.Module, validation: ScanPairs, settings: Settings, step: int, result: Fit) -> None:
     (short,) = scaled(validation, settings.scaling, ("short",))
-    predicted = predict(network, short, settings.patch, pad=settings.pad)
-    scores = mean_scores(score_volumes(predicted, validation, settings.scaling))
-    row = {"step": step, **scores}
+    result.predicted = predict(network, short, settings.patch, pad=settings.pad)
+    result.scores = score_volumes(result.predicted, validation, settings.scaling)
+    row = {"step": step, **mean_scores(result.scores)}
+    if row in result.validations:
+        return
     result.validations.append(row)
     if result.best is None or row["psnr"] > result.best["psnr"]:
         result.best, result.best_state = row, trained_state(network)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from petrecon.errors import CardError, did_you_mean
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.provenance.reads import watch
-from petrecon.provenance.training import describe
+from petrecon.provenance.weight_receipts import describe
 
 KINDS = ("score", "petite")
 
