@@ -47,11 +47,11 @@ def weights_path(name: str) -> Path:
     Parameters
     ----------
     name : str
-        One of `training_names`, such as ``unetr-hrrt``.
+        Of a training card.
 
     Returns
     -------
-    Path
-        In ``data/weights``; the file need not be there.
+    path
+        ``data/weights/<name>.safetensors``; its receipt lies beside it (``.json``).
     """
     return paths.data_dir() / "weights" / f"{name}.safetensors"
