@@ -183,9 +183,8 @@ def exponent(rows: np.ndarray) -> float:
 
 noise = np.array([x.std(0, ddof=1).mean() for x in by_dose.values()])
 every = np.arange(size["realisations"])
-slope = record(
-    "dose_exponent", interval=jackknife(every, exponent, units="noise draws")
-)
+fitted = jackknife(every, exponent, units="noise draws")
+slope = record("dose_exponent", interval=fitted)
 curves(
     {"measured": noise, "dose$^{-1/2}$": noise[-1] * (doses / doses[-1]) ** -0.5},
     x=doses,
@@ -211,9 +210,8 @@ show_text(
 # %%
 n, passes = size["subsets"], size["epochs"]
 fast, slow = osem(y, model, passes, n), mlem(y, model, n * passes)
-apart = (
-    100 * ((fast - slow).flatten(1).norm(dim=1) / slow.flatten(1).norm(dim=1)).numpy()
-)
+off, whole = (x.flatten(1).norm(dim=1) for x in (fast - slow, slow))
+apart = 100 * (off / whole).numpy()
 apart = record(
     "osem_mlem_difference",
     samples=apart,

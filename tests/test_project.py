@@ -165,6 +165,30 @@ def test_notebooks_are_short_and_teach(path):
             assert node.end_lineno - node.lineno < 30, f"{node.name} belongs in the library"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_code_of_a_notebook_fits_the_column_of_the_book(path):
+    """Prose wraps by itself; a code cell that is wider than its column scrolls sideways."""
+    lines = [line for code in _code(path) for line in code.splitlines()]
+    assert [line for line in lines if len(line) > 88] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_a_notebook_types_no_voxel_and_no_crop_and_draws_mr_grey(path):
+    """Voxels come from a subject or an exam, the crop from the head; white matter is bright in every MR."""
+    code = "\n".join(_code(path))
+    assert not re.search(r"\b2\.0863\b|\b2\.03642\b|\(-95, 95\)|\(-115, 115\)|HEAD_MM", code)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "image":
+            drawn = ast.unparse(node)
+            assert not re.search(r"\bmr\b", drawn) or "cmap='gray'" in drawn, drawn
+
+
+def _code(path: Path) -> list[str]:
+    from petrecon.compendium.runs.notebook_source import NotebookSource
+
+    return [cell.text for cell in NotebookSource(path).cells if cell.kind == "code"]
+
+
 def test_every_artefact_of_the_three_papers_is_listed():
     entries = yaml.safe_load((ROOT / "data" / "artefacts.yml").read_text())
     count = {
