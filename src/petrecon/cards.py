@@ -47,7 +47,7 @@ class Card(BaseModel):
     Bounds are given with their reason, which the error repeats: ``Field(gt=0, le=30, description="why")``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     cure: ClassVar[str] = ""
     """Appended to the error of a missing field, and of a file that is no card."""

@@ -24,7 +24,7 @@ def machine():
     card = load_scanner("biograph-mmr")
     protocol = reconstruction_of(card.name).model_copy(update={"epochs": 1})
     threads = torch.get_num_threads()
-    made = assemble(card, card.geometry("quick", 3, **GEOMETRY), protocol, "quick")
+    made = assemble(card, protocol, "quick", **GEOMETRY)
     torch.set_num_threads(threads)
     return made
 

@@ -14,6 +14,7 @@ from petrecon.ddip.noise import UnitNoise
 from petrecon.ddip.scale import measured_scale
 from petrecon.ddip.settings import DDIPSettings
 from petrecon.errors import PetreconError
+from petrecon.models.monai_import import light_monai
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct.progress import Callback, counted, ends
 
@@ -39,7 +40,8 @@ class _Generator(nn.Module):
 
     def __init__(self, features: tuple[int, ...]) -> None:
         super().__init__()
-        from monai.networks.nets.basic_unet import BasicUNet
+        with light_monai():
+            from monai.networks.nets.basic_unet import BasicUNet
 
         self.net = BasicUNet(
             spatial_dims=2, in_channels=1, out_channels=1, features=features, norm=("instance", {"affine": True})
@@ -84,6 +86,10 @@ def dip(
         Channels of MONAI's BasicUNet; image sides must be divisible by 16.
     scale, callback, progress
         As in `ddip`; the callback sees the image before each iteration, and returns True to end with it.
+
+    Returns
+    -------
+    DIPResult
 
     Raises
     ------

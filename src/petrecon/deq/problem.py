@@ -15,7 +15,7 @@ from torch import Tensor
 
 from petrecon.errors import InputError, ParameterError
 from petrecon.phantoms import Exam
-from petrecon.phantoms.exams import MAX_DOSE
+from petrecon.phantoms.exam_inputs import MAX_DOSE
 from petrecon.projectors import AcquisitionModel, LinearOperator, load_scanner
 from petrecon.reconstruct.likelihood import check_counts
 from petrecon.reconstruct.majorise import background_shift, start_image

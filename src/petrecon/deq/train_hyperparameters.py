@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petrecon.checkpoints import Fields, resumable
+from petrecon.checkpoints import Fields, Stateful, resumable
 from petrecon.deq.hyperparameters import Hyperparameters, expand, free_vector
 from petrecon.deq.implicit import hypergradient, reconstruct
 from petrecon.deq.problem import Problem
@@ -109,7 +109,7 @@ def train(
     adam = torch.optim.Adam([free], lr=settings.lr)
     result = Training(expand(free.detach(), frames, settings.epsilon), free.detach())
     warm = SimpleNamespace(images=training.start(), adjoints=torch.zeros_like(training.start()))
-    parts = {
+    parts: dict[str, Stateful] = {
         "free": nn.ParameterList([free]),
         "adam": adam,
         "warm": Fields(warm, "images", "adjoints"),

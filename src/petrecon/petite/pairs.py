@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from petrecon.errors import InputError
-from petrecon.petite.exams import check_dose, exam_key, simulate
+from petrecon.petite.exams import exam_key, simulate
 from petrecon.petite.instrument import Instrument, instrument
 from petrecon.petite.population import Member
+from petrecon.phantoms.exam_inputs import check_dose
 from petrecon.provenance.cache import cached
 from petrecon.reconstruct.progress import counted
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
+from torch import Tensor
 
 from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.paths import data_dir
+from petrecon.projectors import AcquisitionModel
+from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
 
 
 class Reconstruction(Card):
@@ -35,6 +38,19 @@ class Reconstruction(Card):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         return self.model_dump()
+
+    def subsets_of(self, views: int) -> int:
+        """Return the number of subsets that a scanner of so many views is reconstructed with."""
+        return balanced_subsets(views, self.subsets)
+
+    def reconstruct(self, counts: Tensor, model: AcquisitionModel) -> Tensor:
+        """Return the images (..., *image_shape) that the protocol makes of counts (..., *sinogram_shape), kBq/mL.
+
+        The model is the exam's; its resolution is left out where the protocol knows none.
+        """
+        model = model if self.resolution_model else model.changed(resolution=None)
+        images = osem(counts, model, self.epochs, self.subsets_of(model.sinogram_shape[1]))
+        return gaussian_filter(images, model.projector.geometry.voxel_size, self.filter_fwhm_mm)
 
 
 def _has_other(table: dict[str, Reconstruction]) -> dict[str, Reconstruction]:

@@ -208,6 +208,18 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
     :math:`C = (1-V_b) C_{tissue} + V_b C_{plasma}`. All curves are scaled together so that a putamen of
     middling parameters peaks at the card's `peak` times the subject's factor. A region's parameters are drawn
     from `seed` and its name alone.
+
+    Parameters
+    ----------
+    subject : Subject
+    protocol : Protocol or str
+        Or the name of its card.
+    seed : int
+
+    Returns
+    -------
+    Dynamic
+        Activity (T, *grid) in kBq/mL, with its curves and frames.
     """
     protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
     seed = check_seed(seed)

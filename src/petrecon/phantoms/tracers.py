@@ -134,6 +134,18 @@ def activity(subject: Subject, tracer: Tracer | str, seed: int = 0) -> Tensor:
     """Paint a subject with a tracer; returns (*grid) float32, kBq/mL.
 
     A region's number is drawn from `seed` and its name alone, so a slice and a volume of one subject agree.
+
+    Parameters
+    ----------
+    subject : Subject
+    tracer : Tracer or str
+        Or the name of its card.
+    seed : int
+
+    Raises
+    ------
+    CardError, ParameterError
+        For a card that cannot be used, or a seed out of range.
     """
     tracer = load_tracer(tracer) if isinstance(tracer, str) else tracer
     seed = check_seed(seed)

@@ -10,6 +10,7 @@ from petrecon.projectors.acquisition import AcquisitionModel, attenuation_factor
 from petrecon.projectors.drawing import draw_scanner, draw_scanner_views
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import Geometry
+from petrecon.projectors.interleaved import InterleavedProjector
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import available_backends, make_projector
 from petrecon.projectors.scanner import CoarsenedScanner, ReferenceExam, Scanner, load_scanner, scanner_names
@@ -20,6 +21,7 @@ __all__ = [
     "Diagonal",
     "GaussianResolution",
     "Geometry",
+    "InterleavedProjector",
     "LinearOperator",
     "ReferenceExam",
     "Scanner",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 from petrecon.paths import cache_dir, root
 from petrecon.provenance.files import Stamp, data_hash, names_hash, stamp
 from petrecon.provenance.imports import package_dir
+from petrecon.provenance.loaded import is_foreign
 
 _noted: dict[str, str] = {}
 _stamps: dict[str, tuple[Path, Stamp | None]] = {}
@@ -103,16 +103,12 @@ def watch() -> Callable[[], None]:
 
 def note_foreign_modules() -> None:
     """Note the Python files imported from elsewhere than petrecon, the interpreter and its packages."""
-    ways = sysconfig.get_paths()
-    homes = [package_dir(), *(Path(ways[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib"))]
     for module in list(sys.modules.values()):
         name = getattr(module, "__file__", None)
         if not isinstance(name, str) or not name.endswith(".py"):
             continue
         path = Path(os.path.abspath(name))
-        if {"site-packages", "dist-packages"} & set(path.parts) or any(path.is_relative_to(home) for home in homes):
-            continue
-        if path.is_file():
+        if is_foreign(path) and not path.is_relative_to(package_dir()) and path.is_file():
             note_file(path)
 
 

@@ -14,8 +14,7 @@ from petrecon.petite.exams import FRAMES, TRACER
 from petrecon.petite.protocols import reconstruction_of
 from petrecon.petite.scaling import scaled
 from petrecon.phantoms import make_subject, simulate_exam
-from petrecon.projectors import AcquisitionModel, load_scanner
-from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
+from petrecon.projectors import load_scanner, make_projector
 
 BRIGHT = 0.4
 """Fraction of a long scan's maximum above which a voxel counts as bright tissue."""
@@ -79,21 +78,16 @@ def slice_set(
         "voxel_size": geometry.voxel_size,
         "slice_mm": slice_mm,
     }
-    short, long, model = [], [], None
+    short, long, projector = [], [], make_projector(geometry)
     for k, anatomy in enumerate(anatomies):
         head = make_subject(anatomy, seed + k, **grid)
-        exam = simulate_exam(head, TRACER, scanner, seed=seed + k, coarsening=coarsening, frames=FRAMES)
-        model = exam.model
-        if not protocol.resolution_model:
-            model = AcquisitionModel(
-                model.projector, attenuation=model.attenuation, scale=model.scale, background=model.background
-            )
-        frames = osem(exam.counts, model, protocol.epochs, balanced_subsets(geometry.views, protocol.subsets))
-        frames = gaussian_filter(frames, geometry.voxel_size, protocol.filter_fwhm_mm)
+        exam = simulate_exam(
+            head, TRACER, card, seed=seed + k, coarsening=coarsening, frames=FRAMES, projector=projector
+        )
+        frames = protocol.reconstruct(exam.counts, exam.model)
         short.append(frames[0])
         long.append(frames.mean(0))
-    assert model is not None
-    return SliceSet(torch.stack(short), torch.stack(long), geometry.voxel_size, model.projector)
+    return SliceSet(torch.stack(short), torch.stack(long), geometry.voxel_size, projector)
 
 
 def noise_facts(scans: SliceSet, k: int = 0) -> dict[str, float]:

@@ -17,7 +17,11 @@ def setup(app: Any) -> dict[str, Any]:
     ----------
     app : sphinx.application.Sphinx
     """
-    app.connect("autodoc-process-docstring", lambda app, what, name, obj, options, lines: escape_shapes(lines))
+
+    def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+        escape_shapes(lines)
+
+    app.connect("autodoc-process-docstring", escape, priority=400)  # before napoleon adds markup of its own
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -18,7 +18,7 @@ from petrecon.metrics.intervals import Interval
 from petrecon.metrics.resampling import Units, unit_order
 from petrecon.metrics.resampling import interval as make_interval
 from petrecon.paths import root
-from petrecon.provenance import cache, reads
+from petrecon.provenance import cache, loaded, reads
 from petrecon.provenance.atomic import atomic_path, write_json
 from petrecon.provenance.versions import versions
 
@@ -217,11 +217,12 @@ def write_kernel_facts() -> None:
     scale = 2**20 if sys.platform == "darwin" else 2**10
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
     reads.note_foreign_modules()
+    started_in = loaded.environment().items()
     facts = {
         "cache": cache.counts,
         "device": _device(),
         "edited": reads.edited(),
-        "environment": {n: v for n, v in sorted(os.environ.items()) if n.startswith(_SPEED) and os.sep not in v},
+        "environment": {n: v for n, v in sorted(started_in) if n.startswith(_SPEED) and os.sep not in v},
         "inputs": reads.noted(),
         "peak_memory_mib": round(memory),
         "projectors": _backends,
@@ -232,9 +233,9 @@ def write_kernel_facts() -> None:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions of the packages that were imported."""
+    """Return the versions of the packages that the run's code asked for."""
     modules = {"scikit-image": "skimage"}
-    found = {name: number for name, number in versions().items() if modules.get(name, name) in sys.modules}
+    found = {name: number for name, number in versions().items() if modules.get(name, name) in loaded.asked()}
     found["python"] = sys.version.split()[0]
     for name in ("petrecon", "parallelproj_core"):
         if name in sys.modules:
@@ -243,13 +244,9 @@ def _versions() -> dict[str, str]:
 
 
 def _threads() -> dict[str, int]:
-    """Return how many threads each library that was imported works with, and the cores there are."""
-    found = {"cores": os.cpu_count() or 1}
-    if "torch" in sys.modules:
-        found["torch"] = sys.modules["torch"].get_num_threads()
-    if "numba" in sys.modules:
-        found["numba"] = sys.modules["numba"].get_num_threads()
-    return found
+    """Return how many threads each library that the run's code asked for works with, and the cores there are."""
+    counted = {n: sys.modules[n].get_num_threads() for n in ("torch", "numba") if n in loaded.asked()}
+    return {"cores": os.cpu_count() or 1, **counted}
 
 
 def _device() -> str:

@@ -17,11 +17,15 @@ from petrecon.compendium.runs.kernels import START_SECONDS, own_kernel
 from petrecon.compendium.runs.notebook_source import NotebookSource
 from petrecon.compendium.runs.parameters import injected
 from petrecon.compendium.runs.run import Run
+from petrecon.compendium.runs.warm import kernel_command
 from petrecon.errors import ParameterError, PetreconError, RunFailed
 from petrecon.paths import root, working_dir
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
-_FIRST_LINE = "import petrecon.provenance.reads as _reads; _reads.watch(); del _reads"
+_FIRST_LINE = (
+    "import petrecon.provenance.loaded as _loaded, petrecon.provenance.reads as _reads; "
+    "_loaded.watch_imports(); _reads.watch(); del _loaded, _reads"
+)
 _LAST_CELL = (
     "from petrecon.compendium.notebook.record import write_kernel_facts as _write_kernel_facts\n_write_kernel_facts()"
 )
@@ -91,7 +95,7 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
         started.append(cell_index)
         progress(min(len(started), total), total)
 
-    with own_kernel(stem.parent, {"PETRECON_RUN": str(stem), **_environment()}) as kernel:
+    with own_kernel(stem.parent, {"PETRECON_RUN": str(stem), **kernel_environment()}) as kernel:
         try:
             done = papermill.execute_notebook(
                 draft,
@@ -100,7 +104,7 @@ def execute(run: Run, stem: Path, progress: Callable[[int, int], None] = lambda 
                 cwd=root(),
                 timeout_func=lambda cell: limit.seconds_left(),
                 on_cell_execute=on_cell,
-                kernel_manager_class=kernel.manager(),
+                kernel_manager_class=kernel.manager(kernel_command(run.source.text)),
                 **_ALWAYS,
             )
         except PapermillExecutionError as error:
@@ -223,8 +227,8 @@ def threads(workers: int = WORKERS) -> dict[str, str]:
     return {name: os.environ.get(name, share) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of the kernel: this checkout's petrecon, pictures inline, nothing of the user's own."""
+def kernel_environment() -> dict[str, str]:
+    """Return what is set in the environment of every kernel: this checkout's petrecon, pictures inline, nothing of the user's own."""
     import petrecon
 
     package = str(Path(petrecon.__path__[0]).parent)

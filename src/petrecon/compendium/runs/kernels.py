@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class Kernel:
         self.has_sockets = _takes_sockets(folder)
         self._environment = {**environment, "IPYTHONDIR": str(folder / "ipython")}
 
-    def manager(self) -> type:
-        """Return a kernel manager for this interpreter, whatever kernels are installed elsewhere.
+    def manager(self, command: Sequence[str] = ()) -> type:
+        """Return a manager of the kernel that `command` starts (an interpreter of its own), whatever kernels are installed elsewhere.
 
         It talks over sockets in `folder` where the system has them: no ports, and no other user. Only
         elsewhere over ports of this machine.
@@ -38,8 +38,8 @@ class Kernel:
         from jupyter_client.manager import AsyncKernelManager
 
         folder = self.folder
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=self._environment)
+        words = [*(command or (sys.executable, "-m", "ipykernel_launcher")), "-f", "{connection_file}"]
+        spec = KernelSpec(argv=words, display_name="Python 3", language="python", env=self._environment)
         place = {"transport": "ipc", "ip": str(folder / "k"), "cache_ports": False} if self.has_sockets else {}
 
         class OwnKernelManager(AsyncKernelManager):

@@ -18,7 +18,7 @@ from petrecon.compendium.runs.profiles import profile_sizes
 from petrecon.compendium.runs.run import Run, plan
 from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.profiles import Profile
+from petrecon.profiles import PROFILES, Profile
 from petrecon.provenance.files import kept_by_stamp, text_hash
 from petrecon.provenance.reads import note, unnoticed
 
@@ -47,7 +47,7 @@ class Row(Card):
     notebook: Text
     page: Page = "chapter"
     needs: tuple[Text, ...] = ()
-    profiles: tuple[Profile, ...] = ("quick", "laptop", "paper")
+    profiles: tuple[Profile, ...] = PROFILES
     parameters: dict[str, Any] = Field(default_factory=dict)
     cross: dict[str, Any] = Field(default_factory=dict)
 
