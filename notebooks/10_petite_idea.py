@@ -26,24 +26,20 @@ from petrecon.compendium import (
     show,
     show_text,
     style,
-    table,
 )
 from petrecon.models.stages import build_on_meta, stages
-from petrecon.peft import apply_recipe, count, petite_recipe, single_methods
-from petrecon.peft.drawing import draw_blocks, draw_network, insertions
+from petrecon.peft import apply_recipe, count, single_methods
 from petrecon.petite import ANATOMIES
 from petrecon.projectors import load_scanner
-from petrecon.studies import petite_tables
-from petrecon.studies.petite_pictures import draw_scanners, draw_transfer
+from petrecon.studies import petite_idea, petite_tables
+from petrecon.studies.petite_pictures import draw_transfer
 from petrecon.studies.petite_recipes import LABELS
 from petrecon.studies.petite_rivals import AS_IT_COMES, TUNED, transfer
-from petrecon.studies.petite_scheme import draw_scheme
 from petrecon.studies.petite_slices import noise_facts, slice_set
 
 style()
 size, specs = profile_sizes("10_petite_idea", profile), petite_tables.NETWORKS
-unetr, best = specs["UNETR"], petite_recipe("unetr")
-published = {k: petite_tables.published_table(k) for k in (1, 2, 3, 4, 6, 7)}
+unetr = specs["UNETR"]
 
 # %% [markdown]
 # ## Five scanners
@@ -51,13 +47,7 @@ published = {k: petite_tables.published_table(k) for k in (1, 2, 3, 4, 6, 7)}
 # The paper sorts FDG brain scans of the ADNI study by image grid into five groups, its five "scanners"; it names no model. Our cards fit the grids. Groups 1 and 2 share one voxel size, and nothing printed tells them apart but eight planes: a Biograph mMR, with its own grid, stands in for the second.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.scanners_table(published[3]),
-    name="tab-petite-3",
-    caption="Table 3 of the paper (left) and the scanner cards that stand in for its "
-    "groups (right; coarsening `paper`). Voxels: side in the plane × height. OHSU: "
-    "Oregon Health & Science University; UCSD: University of California San Diego.",
-)
+petite_idea.show_scanners_table()
 
 # %% [markdown]
 # ## What differs
@@ -78,22 +68,7 @@ facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names.value
 low, high, at_low, at_high = facts.min(), facts.max(), facts.idxmin(), facts.idxmax()
 
 # %% tags=["hide-input"]
-first = {m: [scans[0] for scans in several.scaled()] for m, several in test.items()}
-show(
-    draw_scanners(
-        {
-            names[m]: {"5 min": short, "30 min": long}
-            for m, (short, long) in first.items()
-        },
-        {names[m]: several.voxel_size[0] for m, several in test.items()},
-    ),
-    name="fig-petite-scanners",
-    caption="One head on every scanner: the first five minutes (top) and all thirty "
-    "(bottom), each scaled to its own range, as a network sees it.",
-    alt="Noise of the short scan in bright tissue: "
-    f"{', '.join(f'{k} {v:.0f} %' for k, v in facts['noise'].items())}",
-    dimensionless=["scaled activity"],
-)
+petite_idea.show_scans(test, facts["noise"])
 ranges = {
     k: f"{low[k]:.2f} ({at_low[k]}) to {high[k]:.2f} ({at_high[k]})" for k in facts
 }
@@ -149,20 +124,7 @@ show_text(
 # The paper's scheme has the same shape, with millions of numbers in place of 26. First pre-train everything on a source scanner that has many pairs. Then, on the target scanner with few (ten subjects in the released scripts), train only what was inserted.
 
 # %% tags=["hide-input"]
-counted = count(apply_recipe(build_on_meta(unetr), best))
-show(
-    draw_scheme(
-        unetr, best, *((load_scanner(m).title, *first[m]) for m in (source, target))
-    ),
-    name="fig-petite-scheme",
-    caption="The two steps, for UNETR with the paper's best recipe. Bars: blocks of "
-    "the encoder and stages of the decoder; orange learns, grey is frozen. An orange "
-    "edge is an inserted module, an orange foot a trained bias.",
-    alt=f"Diagram in two rows. Above, all {counted.total:,} parameters learn from a "
-    f"short and a long scan on {names[source]}; below, on {names[target]}, only "
-    f"{counted.trainable:,} do, {counted.per_cent:.2f} per cent: thin orange strips "
-    "beside grey bars.",
-)
+petite_idea.show_scheme(test, source, target)
 
 # %% [markdown]
 # ## Transformers for volumes
@@ -176,20 +138,7 @@ show(
 
 # %% tags=["hide-input"]
 for name, spec in specs.items():
-    recipe, sizes = petite_recipe(spec.architecture), stages(spec)
-    total = count(build_on_meta(spec)).total
-    inserted = ", ".join(f"{k} ({n:,})" for k, n in insertions(spec, recipe).items())
-    blue = 100 * sum(s.parameters for s in sizes.values() if s.blocks) / total
-    record(f"transformer_share/{name}", blue, unit="%")
-    show(
-        draw_network(spec, recipe),
-        name=f"fig-petite-{spec.architecture}",
-        caption=f"{name} at the paper's widths. Each box: channels × grid, parameters. "
-        "Blue: transformer, grey: convolution, orange: what the paper's best recipe "
-        "inserts (besides all biases). Dashed: features passed across.",
-        alt=f"Diagram of {len(sizes)} stages with {total:,} parameters, {blue:.0f} per "
-        f"cent of them in transformer stages. The recipe trains {inserted}.",
-    )
+    petite_idea.show_network(name, spec)
 tokens, voxels = np.prod(stages(unetr)["vit"].grid), np.prod(unetr.patch)
 show_text(
     f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} "
@@ -214,15 +163,7 @@ numbers = {
     title: count(apply_recipe(build_on_meta(unetr), recipe)).trainable
     for title, recipe in recipes.items()
 }
-trained = ", ".join(f"{title} {n:,}" for title, n in numbers.items())
-show(
-    draw_blocks(unetr, recipes),
-    name="fig-petite-blocks",
-    caption="A transformer block of UNETR with what each method trains (orange); "
-    "768→4→768 is a product of rank 4; VPT is ours. Under each title: in the whole "
-    "network, and its share. Read from the modules.",
-    alt=f"Six diagrams of one transformer block. Trained: {trained}.",
-)
+petite_idea.show_blocks(unetr, recipes, numbers)
 
 # %% [markdown]
 # ## How many numbers that is
@@ -230,14 +171,7 @@ show(
 # Networks of the paper's widths can be built without memory (PyTorch's *meta* device) and counted on any machine.
 
 # %% tags=["hide-input"]
-per_cent = [f"{name}{end} (%)" for name in specs for end in ("", ", paper")]
-table(
-    petite_tables.counts_table(published[1]),
-    name="tab-petite-counts",
-    caption="Parameters that each method trains, counted at the paper's widths, beside "
-    "the percentages of its Table 1.",
-    formats=dict.fromkeys(specs, ",") | dict.fromkeys(per_cent, ".3f"),
-)
+petite_idea.show_counts()
 
 # %% [markdown]
 # LayerNorm, BitFit, adapters, SSF and VPT come out as printed to about a hundredth of a point (CVT-GAN's BitFit and adapters fit better with the discriminator counted in; UNETR's SSF fits Table 2, which prints 0.2). LoRA does not. In UNETR the released code also builds two layers per block
@@ -248,19 +182,11 @@ table(
 # Why the same method in both halves? Mix-PEFT takes one of LoRA, adapters, SSF, VPT for the encoder, another for the decoder, and BitFit on top. The list is derived by a rule, not typed in: a method is feasible in a part that has the modules it needs.
 
 # %% tags=["hide-input"]
-mixed = petite_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
-refused = petite_tables.infeasible_table()
+mixed, refused = petite_idea.show_mixes(), petite_tables.infeasible_table()
 agree = int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
 record("mixes", len(mixed))
 note = "percentages within 0.01 points of the printed ones"
 record("mixes_as_printed", agree, note=note)
-table(
-    mixed,
-    name="tab-petite-mixes",
-    caption="Every feasible mix, all with BitFit, counted, beside the percentages of "
-    "the paper's Tables 6 and 7.",
-    formats={"parameters": ",", "%": ".3f", "paper (%)": ".2f"},
-)
 show_text(
     f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in "
     f"UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to "
@@ -280,13 +206,7 @@ show_text(
 # The settings of those experiments are published, and ours start from them: the paper counts epochs, we steps, and {doc}`14_petite_results` tunes the learning rate of every row.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.settings_table(published[4]),
-    name="tab-petite-4",
-    caption="Table 4 of the paper, and whether our settings are the same. No-FT: the "
-    "settings of pre-training.",
-    formats={"learning rate": ".0e", "weight decay": ".0e"},
-)
+petite_idea.show_settings()
 
 # %% [markdown]
 # ## The paper against itself
@@ -294,21 +214,7 @@ table(
 # The printed numbers do not all agree with each other. This is not rare, and it is why this book tests *claims* with intervals rather than chasing a decimal.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.contradictions_table(*(published[k] for k in (1, 2, 7))),
-    name="tab-petite-itself",
-    caption="Pairs of printed numbers: should they agree, differ or grow?",
-    formats={"first": "g", "second": "g"},
-)
-excess = 100 * petite_tables.nrmse_excess(published[6])
-show_text(
-    "With volumes scaled to [0, 1], NRMSE = 10^(−PSNR/20) holds for each, so the "
-    f"printed means must lie close to that. In {(excess > 20).sum()} of the "
-    f"{len(excess)} rows of Table 6 the NRMSE is more than a fifth above it, by up to "
-    f"{excess.max():.0f} %. The differences that matter, 0.04 to 0.4 dB, come without "
-    "any spread, and the released code keeps the best epoch on the very subjects it "
-    "reports."
-)
+petite_idea.show_contradictions()
 
 # %% [markdown]
 # ```{exercise} SSF in five lines

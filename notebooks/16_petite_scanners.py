@@ -38,13 +38,13 @@ bases = {
     for network in PRINTED
     for s in scanners
 }
-home = bases["unetr", source]
+base = bases["unetr", source]
 train, test, factors = {}, {}, {}
 for s in scanners:
-    train[s] = scan(s, "train", size["subjects"], dose, home.coarsening)
-    test[s] = scan(s, "test", size["test"], dose, home.coarsening)
+    train[s] = scan(s, "train", size["subjects"], dose, base.coarsening)
+    test[s] = scan(s, "test", size["test"], dose, base.coarsening)
 for network in PRINTED:
-    rates = {"dose": home.dose, "profile": profile}
+    rates = {"dose": base.dose, "profile": profile}
     factors[network] = load_factors(network, statistics_kept=True, **rates)
 
 # %% [markdown]
@@ -89,20 +89,22 @@ for network, name in PRINTED.items():
 away = ~np.eye(len(scanners), dtype=bool)
 note = "PSNR minus that of the network trained on the target; mean over sources"
 words = {"unit": "dB", "units": "scanners", "note": note}
+home = "the network trained there"
 for network, name in PRINTED.items():
-    chosen, gaps = {}, {}
-    for what, key in {"as it comes": "away", "PETITE": "adapted"}.items():
-        chosen[what] = values = maps[f"{name}: {what}"]
-        # one sample per target: its sources share test heads
-        samples = np.nanmean(np.where(away, values, np.nan), axis=0)
-        both = (what if key == "away" else "petite", "the network trained there")
-        gap = record(f"{key}/{network}", samples=samples, compares=both, **words)
-        gaps[what] = format_interval(gap, sign=True, unit="dB")
-    means = [f"{what} {values[away].mean():+.2f} dB" for what, values in chosen.items()]
-    show_text(
-        f"{name}: {gaps['as it comes']} as it comes, **{gaps['PETITE']}** after "
-        "PETITE, against the network that was trained on the target."
+    chosen = {what: maps[f"{name}: {what}"] for what in ("as it comes", "PETITE")}
+    before, after = (  # one sample per target: its sources share test heads
+        np.nanmean(np.where(away, values, np.nan), axis=0) for values in chosen.values()
     )
+    both = ("as it comes", home)
+    gap = record(f"away/{network}", samples=before, compares=both, **words)
+    both = ("petite", home)
+    rest = record(f"adapted/{network}", samples=after, compares=both, **words)
+    gap, rest = (format_interval(one, sign=True, unit="dB") for one in (gap, rest))
+    show_text(
+        f"{name}: {gap} as it comes, **{rest}** after PETITE, against the network that "
+        "was trained on the target."
+    )
+    means = [f"{what} {values[away].mean():+.2f} dB" for what, values in chosen.items()]
     show(
         draw_transfer(chosen, names, "PSNR above that of own training (dB)"),
         name=f"fig-petite-map-{network}",
@@ -129,22 +131,21 @@ for network, name in PRINTED.items():
             lost[row].append(psnr_on(source, tuned.network, base) - at_home)
     freed = remove(copy.deepcopy(adapted[network, others[0]].network))
     back = fingerprint(freed) == fingerprint(base.network)
-    record(
-        f"removed_is_base/{network}", float(back), kind="exact", note="1: bit for bit"
-    )
+    exact = {"kind": "exact", "note": "1: bit for bit"}
+    record(f"removed_is_base/{network}", float(back), **exact)
     left = {}
+    words["note"] = "on the source scanner; targets"
     for row, values in lost.items():
-        both = {"compares": (row, "before"), "note": "on the source scanner; targets"}
-        change = record(f"forgotten/{network}/{row}", samples=values, **both, **words)
+        both = (row, "before")
+        words["samples"] = values
+        change = record(f"forgotten/{network}/{row}", compares=both, **words)
         left[row] = format_interval(change, sign=True, over=False)
-    less = np.subtract(lost["petite"], lost["full-ft"])
-    both = {"compares": ("petite", "full-ft"), "note": "PETITE minus Full-FT; targets"}
-    record(f"forgets_less/{network}", samples=less, **both, **words)
-    row = {
-        "network": name,
-        "Full-FT": left["full-ft"],
-        "PETITE, left in": left["petite"],
-    }
+    less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
+    words["note"] = "PETITE minus Full-FT; targets"
+    words["samples"] = less
+    record(f"forgets_less/{network}", compares=both, **words)
+    row = {"network": name, "Full-FT": left["full-ft"]}
+    row["PETITE, left in"] = left["petite"]
     row["PETITE, taken out"] = "the base, bit for bit" if back else "not the base"
     rows.append(row)
 table(
@@ -192,10 +193,11 @@ for network, name in PRINTED.items() if size["shared"] and source == "hrrt" else
     for title, base in {"each its own (paper)": each, "one for both": shared}.items():
         no_ft = [psnr_on(target, base.network, base) for target in others]
         petite = [mean_scores(tuned_to(t, base).scores)["psnr"] for t in others]
-        both = {"compares": ("petite", "no-ft"), "note": "PETITE over No-FT; targets"}
-        gains, key = np.subtract(petite, no_ft), f"{network}/{title}"
-        gain = record(f"scale_gain/{key}", samples=gains, **both, **words)
-        plain = record(f"scale_psnr/{key}", samples=no_ft, note="No-FT", **words)
+        gains, both = np.subtract(petite, no_ft), ("petite", "no-ft")
+        key, words["note"] = f"{network}/{title}", "PETITE over No-FT; targets"
+        gain = record(f"scale_gain/{key}", samples=gains, compares=both, **words)
+        words["note"] = "No-FT"
+        plain = record(f"scale_psnr/{key}", samples=no_ft, **words)
         row = {"network": name, "scale": title}
         row["No-FT"] = format_interval(plain, over=False)
         row["PETITE gains"] = format_interval(gain, sign=True, over=False)
