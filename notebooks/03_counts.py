@@ -59,14 +59,13 @@ parts = exam.summary()
 total = parts["trues"] + parts["scatter"] + parts["randoms"]
 view = geometry.sinogram_shape[1] // 4
 radius = geometry.radial_positions()[:, view]
-means = {name: getattr(exam, name) for name in ("trues", "scatter", "randoms")}
+means = {
+    name: getattr(exam, name)[..., view] for name in ("trues", "scatter", "randoms")
+}
 for name in means:
     record(f"expected_{name}", float(parts[name]), unit="counts")
 curves(
-    {
-        **{name: mean[..., view] for name, mean in means.items()},
-        "one draw of the prompts": y[0, :, view],
-    },
+    means | {"one draw of the prompts": y[0, :, view]},
     x=radius,
     formats={"one draw of the prompts": {"fmt": ".", "color": "0.6", "ms": 3}},
     xlabel="radial position (mm)",
@@ -104,12 +103,8 @@ final = mlem(y, model, size["iterations"], callback=follow, progress=True)
 gain, error = np.diff(np.array(likelihood), axis=0), np.array(error)
 best = int(error.mean(1).argmin()) + 1
 least = range_of(gain.min(0), units="noise draws", value=gain.min())
-record(
-    "smallest_likelihood_gain",
-    interval=least,
-    unit="nats",
-    note="least over all iterations; range over realisations",
-)
+note = "least over all iterations; range over realisations"
+record("smallest_likelihood_gain", interval=least, unit="nats", note=note)
 record("best_iteration", best, note="of the mean over realisations")
 
 # %% tags=["hide-input"]
@@ -137,12 +132,14 @@ curves(
         if rises
         else "; at this dose the noise has not taken over yet."
     ),
+    alt=f"The error falls to {mean[best - 1]:.2f} kBq/mL at iteration {best} and "
+    f"is {mean[-1]:.2f} kBq/mL at the last.",
     dimensionless=["iteration"],
 )
 
 # %% tags=["hide-input"]
-few, many = max(2, best // 3), size["iterations"]
-shots = {k: mlem(y[0], model, k) for k in sorted({few, best, many})}
+stops = sorted({max(2, best // 3), best, size["iterations"]})
+shots = {k: mlem(y[0], model, k) for k in stops}
 save_array("mlem", shots[best], unit="kBq/mL", voxel_size=geometry.voxel_size)
 panels(
     {"truth": truth, **{f"{k} iterations": x for k, x in shots.items()}},
@@ -184,11 +181,10 @@ def exponent(rows: np.ndarray) -> float:
     return float(np.polyfit(np.log(doses), np.log(noise), 1)[0])
 
 
-noise = np.array([by_dose[d].std(0, ddof=1).mean() for d in doses])
+noise = np.array([x.std(0, ddof=1).mean() for x in by_dose.values()])
 every = np.arange(size["realisations"])
-slope = record(
-    "dose_exponent", interval=jackknife(every, exponent, units="noise draws")
-)
+fitted = jackknife(every, exponent, units="noise draws")
+slope = record("dose_exponent", interval=fitted)
 curves(
     {"measured": noise, "dose$^{-1/2}$": noise[-1] * (doses / doses[-1]) ** -0.5},
     x=doses,
@@ -214,9 +210,8 @@ show_text(
 # %%
 n, passes = size["subsets"], size["epochs"]
 fast, slow = osem(y, model, passes, n), mlem(y, model, n * passes)
-apart = (
-    100 * ((fast - slow).flatten(1).norm(dim=1) / slow.flatten(1).norm(dim=1)).numpy()
-)
+off, whole = (x.flatten(1).norm(dim=1) for x in (fast - slow, slow))
+apart = 100 * (off / whole).numpy()
 apart = record(
     "osem_mlem_difference",
     samples=apart,
@@ -228,8 +223,7 @@ apart = record(
 show_text(
     f"{passes} epochs of OSEM with {n} subsets and {n * passes} iterations of "
     f"MLEM differ by **{format_interval(apart, unit='%')}** of the image's norm, "
-    "at "
-    f"{n} times fewer projections."
+    f"at {n} times fewer projections."
 )
 
 # %% [markdown]

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Profile = Literal["quick", "laptop", "paper"]
-PROFILES: tuple[str, ...] = get_args(Profile)
+PROFILES: tuple[Profile, ...] = get_args(Profile)

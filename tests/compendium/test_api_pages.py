@@ -36,6 +36,17 @@ def test_a_constant_keeps_the_words_below_it():
     assert re.search(r"\.\. data:: DRIFT\n\n   Growth of the", page)
 
 
+def test_a_docstring_that_changes_changes_the_page(tmp_path, monkeypatch):
+    """A book that is brought up to date reads again only pages whose text changed."""
+    package = tmp_path / "small"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Small."""\n__all__ = []\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    before = api_page(importlib.import_module("small"))
+    (package / "__init__.py").write_text('"""Tiny."""\n__all__ = []\n')
+    assert api_page(importlib.import_module("small")) != before
+
+
 def test_a_page_of_no_package_is_refused(tmp_path):
     with pytest.raises(CardError, match="the library has no package 'projektors'"):
         write_api_page(tmp_path, "api/projektors")

@@ -67,13 +67,27 @@ difference("a_over_b", 1)
 difference(f"over/{rival}/x", 1)
 name = f"far_gain/{exam}" if exam else "near_gain"
 record(name, samples=x, units="heads")
+for what, row in {"as it comes": "near", "tuned": "far"}.items():
+    record(f"{row}/{network}", samples=x, units="heads", compares=("a", "b"))
+both = {"compares": ("a", "b")}
+record(f"forgotten/{network}", samples=x, units="heads", **both)
 """
 
 
 def test_a_source_is_read_for_the_keys_it_will_record(tmp_path: Path):
     (tmp_path / "a.py").write_text(SOURCE, encoding="utf-8")
     found = recorded_in_source(tmp_path / "a.py")
-    assert {"gain", "away/*", "bitfit_adds/*", "a_over_b", "over/*/x", "far_gain/*", "near_gain"} <= found
+    assert {
+        "gain",
+        "away/*",
+        "bitfit_adds/*",
+        "a_over_b",
+        "over/*/x",
+        "far_gain/*",
+        "near_gain",
+        "near/*",
+        "far/*",
+    } <= found
     assert not {key for key in found if key.startswith("psnr")}
 
 

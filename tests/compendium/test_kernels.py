@@ -91,7 +91,7 @@ def test_reproduce_stops_at_once_when_no_kernel_can_start(project: Path, monkeyp
 
 
 def test_what_runs_beside_is_stopped_when_no_kernel_can_start(project: Path, monkeypatch):
-    def refuse(self, entry, workers):
+    def refuse(self, entry):
         raise KernelError("no kernel can start on this machine")
 
     stopped = []

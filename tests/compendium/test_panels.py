@@ -57,7 +57,7 @@ def test_errors_stand_below_their_images_on_a_symmetric_scale_and_mr_below_the_t
         np.testing.assert_allclose(ax.images[0].get_array(), factor * truth.T, atol=1e-12)
         assert ax.images[0].get_clim() == (-5, 5)
     bars = [ax.get_ylabel() for ax in fig.axes if ax.get_label() == "<colorbar>"]
-    assert bars == ["activity (kBq/mL)", "error (kBq/mL)"]
+    assert bars == ["activity\n(kBq/mL)", "error\n(kBq/mL)"]
     assert "error is highest for MLEM" in words["alt"]
     assert "lowest for DIP" in words["alt"]
 
@@ -130,3 +130,21 @@ def test_what_does_not_fit_is_refused(shown, words, message):
 def test_a_volume_is_no_panel():
     with pytest.raises(InputError, match="2D slice"):
         panels({"a": np.zeros((3, 3, 3))}, **WORDS)
+
+
+def test_a_sinogram_stands_beside_the_slices_on_a_scale_of_its_own(shown):
+    x, sinogram = _disc(1.0), np.full((7, 30), 900.0)
+    panels({"truth": x, "counts": sinogram, "MLEM": x / 2}, truth="truth", sinograms=["counts"], **WORDS)
+    fig, words = shown[0]
+    assert _drawn(fig)["counts"].get_array().shape == (30, 7)
+    assert _drawn(fig)["MLEM"].get_clim() == (0, 1)
+    assert "counts" not in words["alt"]
+
+
+def test_labels_of_colour_bars_stay_beside_their_own_lines(shown):
+    rows = {"FDG": {"truth": _disc(2.0), "DDIP": _disc(1.0)}}
+    panels(rows, truth="truth", errors=True, relative=True, **WORDS)
+    fig = shown[0][0]
+    fig.canvas.draw()
+    boxes = [ax.yaxis.label.get_window_extent() for ax in fig.axes if ax.get_label() == "<colorbar>"]
+    assert not boxes[0].overlaps(boxes[1])

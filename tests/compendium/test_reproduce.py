@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from petrecon.compendium.book import build as book
+from petrecon.compendium.book import reproduce as reproduce_module
 from petrecon.compendium.book.reproduce import make_all, reproduce
 from petrecon.compendium.runs.plan import matrix
 from petrecon.errors import RunFailed
@@ -34,6 +35,7 @@ def test_order_freshness_failure_and_resumption(made: Path, monkeypatch, capsys)
         encoding="utf-8",
     )
     monkeypatch.setattr(book, "build", lambda profile: Path("index.html"))
+    monkeypatch.setattr(reproduce_module._Children, "book", lambda self, profile: "rendered")
     with pytest.raises(RunFailed, match="2 of 6 runs were not made: 05_fails, 06_after"):
         reproduce("quick")
     told = capsys.readouterr()

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from petrecon.reconstruct import Quadratic, map_em, mlem, osem
-from petrecon.reconstruct.progress import counted
 
 ALGORITHMS = {
     "mlem": lambda y, model, n, **o: mlem(y, model, n, **o),
@@ -29,8 +28,3 @@ def test_an_algorithm_ends_with_the_iteration_at_which_its_callback_returns_true
     assert [k for k, _ in seen] == [1, 2, 3]
     assert torch.equal(image, seen[-1][1])
     assert torch.equal(image, algorithm(counts, model, 3))
-
-
-def test_a_resumed_count_goes_on_where_it_stopped():
-    assert list(counted(5, "steps", False, start=3)) == [4, 5]
-    assert list(counted(5, "steps", True, start=5)) == []

@@ -87,6 +87,10 @@ def dip(
     scale, callback, progress
         As in `ddip`; the callback sees the image before each iteration, and returns True to end with it.
 
+    Returns
+    -------
+    DIPResult
+
     Raises
     ------
     InputError

@@ -40,6 +40,10 @@ def score_loss(
     pet, mr : (B, slices, X, Y) tensors
     mr_dropout : float
         Share of the batch that sees no MR.
+
+    Returns
+    -------
+    Tensor, ()
     """
     t = torch.randint(schedule.steps, (len(pet),), generator=generator).to(pet.device)
     noise = torch.randn(pet.shape, generator=generator).to(pet.device)
@@ -136,7 +140,17 @@ def pretrain_score(
 
 
 def prior_path(name: str) -> Path:
-    """Return the file of a prior: a ``.safetensors`` file of your own, or the shipped weights of a training card."""
+    """Return the file of a prior: a ``.safetensors`` file of your own, or the shipped weights of a training card.
+
+    Parameters
+    ----------
+    name : str
+        Training card, or a path that ends in ``.safetensors``.
+
+    Returns
+    -------
+    path
+    """
     return Path(name) if name.endswith(".safetensors") else weights_path(name)
 
 
@@ -147,6 +161,10 @@ def load_prior(name: str) -> ScoreNetwork:
     ----------
     name : str
         A training card's name, or the path of a ``.safetensors`` file.
+
+    Returns
+    -------
+    ScoreNetwork
 
     Raises
     ------

@@ -5,11 +5,11 @@ in units of its scale,
 
 .. math:: \min_{u \ge 0,\, \theta}\; -L(y \mid A \sigma u + b) + \tfrac{\beta}{2} \|u - D_\theta\|^2 .
 
-One β serves all voxels, because the same squared norm, unweighted, is what the network is then fitted to: with one β
-per voxel the two halves would minimise different objectives. β is a number of counts. It is given here relative to the
-mean sensitivity :math:`\bar s` (over the voxels that any line sees), as the dimensionless `beta_over_s`
-:math:`= \beta / (\sigma \bar s)`, which means the same for every scanner, dose and unit; the released code's β = 0.01
-amounts to about 2e-5.
+One β serves all voxels, because the same squared norm, unweighted, is what the network is then fitted to:
+with one β per voxel the two halves would minimise different objectives. β is a number of counts. It is given
+here relative to the mean sensitivity :math:`\bar s` (over the voxels that any line sees), as the
+dimensionless `beta_over_s` :math:`= \beta / (\sigma \bar s)`, which means the same for every scanner, dose
+and unit; the released code's β = 0.01 amounts to about 2e-5.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ def closed_form(em: Tensor, m: Tensor, beta: Tensor | float) -> Tensor:
     r"""Minimise the EM surrogate plus the pull, :math:`u - u_{EM} \log u + \tfrac{b}{2}(u - m)^2` over u >= 0.
 
     The root of :math:`b u^2 + (1 - b m) u - u_{EM} = 0`, with b = β/s. The textbook form
-    :math:`\tfrac12[(m - 1/b) + \sqrt{(m - 1/b)^2 + 4 u_{EM}/b}]` loses all digits of the pull in float32 when b is
-    small; `petrecon.reconstruct.majorise.positive_root` keeps them. b = 0 gives the EM image, a large b gives m.
+    :math:`\tfrac12[(m - 1/b) + \sqrt{(m - 1/b)^2 + 4 u_{EM}/b}]` loses all digits of the pull in float32 when
+    b is small; `petrecon.reconstruct.majorise.positive_root` keeps them. b = 0 gives the EM image, a large b
+    gives m.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def penalised_em(
     Parameters
     ----------
     x, m : Tensor, (..., *image_shape)
-        Current image u >= 0 and the image that pulls, both in units of `scale`. Zeros of u stay zero where m <= 0.
+        Current image u >= 0 and the image that pulls, both in units of `scale`. Zeros of u stay zero where m
+        <= 0.
     y : Tensor, (..., *sinogram_shape)
         Prompt counts.
     model : AcquisitionModel

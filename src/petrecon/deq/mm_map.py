@@ -1,7 +1,7 @@
 r"""One majorisation-minimisation step as a map :math:`x \mapsto f_\theta(x; y)` whose fixed point is the minimiser.
 
-It is an iteration of `petrecon.reconstruct.map_em`, for many realisations and frames at once and differentiable; both
-take their step from `petrecon.reconstruct.majorise`, where the formula stands.
+It is an iteration of `petrecon.reconstruct.map_em`, for many realisations and frames at once and
+differentiable; both take their step from `petrecon.reconstruct.majorise`, where the formula stands.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def mm_map(x: Tensor, problem: Problem, theta: Hyperparameters, *, shifted: bool
         Of the same B realisations.
     theta : Hyperparameters
     shifted : bool
-        False gives De Pierro's plain EM map, for which zero is absorbing: with acceleration it can stop at a point
-        that is not the minimiser.
+        False gives De Pierro's plain EM map, for which zero is absorbing: with acceleration it can stop at a
+        point that is not the minimiser.
 
     Returns
     -------

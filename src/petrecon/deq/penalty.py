@@ -3,8 +3,8 @@ r"""The penalty of a dynamic image: temporal smoothness and smoothed total varia
 .. math:: R(x) = \frac\eta2 \sum_{t\ge2} \|x_t - x_{t-1}\|^2
    + \sum_t \lambda_t \sum_n \sqrt{(D_h x_t)_n^2 + (D_v x_t)_n^2 + \epsilon^2},
 
-the second term being `petrecon.reconstruct.SmoothedTV` with one strength per frame (Chazottes et al. 2024, eq. 1).
-Images are (..., T, x, y); every function is differentiable in the image and the hyperparameters.
+the second term being `petrecon.reconstruct.SmoothedTV` with one strength per frame (Chazottes et al. 2024,
+eq. 1). Images are (..., T, x, y); every function is differentiable in the image and the hyperparameters.
 """
 
 from __future__ import annotations

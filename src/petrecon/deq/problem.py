@@ -2,8 +2,9 @@ r"""A dynamic reconstruction problem: counts of several noise realisations and t
 
 .. math:: \bar y_t = F_t\, (A x_t + \beta_t),
 
-with the geometric operator A (projector and resolution), the factors F (frame scale, normalisation, attenuation) and
-:math:`\beta = b / F`. Dividing the background by the factors once makes every iteration need only y / (A x + β).
+with the geometric operator A (projector and resolution), the factors F (frame scale, normalisation,
+attenuation) and :math:`\beta = b / F`. Dividing the background by the factors once makes every iteration need
+only y / (A x + β).
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
     counts : Tensor, (B, T, *sinogram) or (T, *sinogram)
         Prompts of B noise realisations.
     model : AcquisitionModel
-        Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the problem's.
+        Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the
+        problem's.
     truth : Tensor, (T, x, y), optional
         True activity [kBq/mL]; training needs it.
 
@@ -98,8 +100,8 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
     Raises
     ------
     InputError
-        For wrong shapes, counts that are negative or not finite, and frames that are empty: nothing measured, or
-        nothing expected. The message names the realisation and the frame.
+        For wrong shapes, counts that are negative or not finite, and frames that are empty: nothing measured,
+        or nothing expected. The message names the realisation and the frame.
     """
     shape, image = model.sinogram_shape, model.image_shape
     if len(image) != 2:

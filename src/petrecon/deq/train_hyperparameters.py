@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petrecon.checkpoints import Fields, resumable
+from petrecon.checkpoints import Fields, Stateful, resumable
 from petrecon.deq.hyperparameters import Hyperparameters, expand, free_vector
 from petrecon.deq.implicit import hypergradient, reconstruct
 from petrecon.deq.problem import Problem
@@ -53,7 +53,21 @@ class Training:
 
 
 def squared_error(x: Tensor, problem: Problem, *, per_frame: bool = False) -> Tensor:
-    """Return the mean squared error of each realisation [(kBq/mL)²], (B,), or (B, T) per frame; float64."""
+    """Return the mean squared error of each realisation [(kBq/mL)²], (B,), or (B, T) per frame; float64.
+
+    Parameters
+    ----------
+    x : Tensor, (B, T, x, y)
+        Images, kBq/mL.
+    problem : Problem
+        With the true image.
+    per_frame : bool
+
+    Returns
+    -------
+    Tensor, (B,) or (B, T)
+        float64.
+    """
     square = (x - _truth(problem)).double().square().mean((-2, -1))
     return square if per_frame else square.mean(-1)
 
@@ -61,7 +75,26 @@ def squared_error(x: Tensor, problem: Problem, *, per_frame: bool = False) -> Te
 def evaluate(
     problem: Problem, theta: Hyperparameters, x0: Tensor | None = None, *, tol: float = 5e-7, **options: Any
 ) -> tuple[Tensor, Tensor, int]:
-    """Reconstruct with given hyperparameters: squared errors (B,), images (B, T, x, y) and map evaluations."""
+    """Reconstruct with given hyperparameters: squared errors (B,), images (B, T, x, y) and map evaluations.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of B realisations, with the true image.
+    theta : Hyperparameters
+    x0 : Tensor, (B, T, x, y), optional
+        Images to start from.
+    tol : float
+        Of the reconstruction.
+    **options
+        Of `reconstruct`.
+
+    Returns
+    -------
+    losses : Tensor, (B,)
+    x : Tensor, (B, T, x, y)
+    evaluations : int
+    """
     x, report = reconstruct(problem, theta, x0, tol=tol, **options)
     return squared_error(x, problem), x, report.evaluations
 
@@ -109,7 +142,7 @@ def train(
     adam = torch.optim.Adam([free], lr=settings.lr)
     result = Training(expand(free.detach(), frames, settings.epsilon), free.detach())
     warm = SimpleNamespace(images=training.start(), adjoints=torch.zeros_like(training.start()))
-    parts = {
+    parts: dict[str, Stateful] = {
         "free": nn.ParameterList([free]),
         "adam": adam,
         "warm": Fields(warm, "images", "adjoints"),

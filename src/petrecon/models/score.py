@@ -77,6 +77,13 @@ class ScoreNetwork(nn.Module):
     -----
     The released network of Hashimoto and Gong has 126 million parameters and predicts a variance as well; this one
     predicts the noise only. An MR of zeros means "no MR": training drops it at random, as in classifier-free guidance.
+
+    Examples
+    --------
+    >>> network = ScoreNetwork(ScoreSpec(channels=(8, 16), attention=(False, False)))
+    >>> x_t, mr = torch.zeros(2, 1, 16, 20), torch.zeros(2, 1, 16, 20)
+    >>> network(x_t, torch.tensor([10, 700]), mr).shape
+    torch.Size([2, 1, 16, 20])
     """
 
     def __init__(self, spec: ScoreSpec) -> None:

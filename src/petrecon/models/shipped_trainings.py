@@ -42,5 +42,16 @@ def load_training(name: str) -> dict[str, Any]:
 
 
 def weights_path(name: str) -> Path:
-    """Return where the weights of a training lie."""
+    """Return where the weights of a training lie.
+
+    Parameters
+    ----------
+    name : str
+        Of a training card.
+
+    Returns
+    -------
+    path
+        ``data/weights/<name>.safetensors``; its receipt lies beside it (``.json``).
+    """
     return paths.data_dir() / "weights" / f"{name}.safetensors"

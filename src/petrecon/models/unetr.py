@@ -76,6 +76,18 @@ def interpolate_positions(positions: Tensor, patch: tuple[int, ...], new_patch: 
 def with_patch(network: nn.Module, patch: tuple[int, int, int]) -> nn.Module:
     """Return a copy of a UNETR for another patch size: the same weights, interpolated position embeddings.
 
+    Parameters
+    ----------
+    network : module
+        From `build` with a `UNETRSpec`; not changed.
+    patch : tuple of int
+        Size of the new input in voxels.
+
+    Returns
+    -------
+    module
+        (batch, 1, *patch) → (batch, 1, *patch).
+
     Raises
     ------
     ParameterError

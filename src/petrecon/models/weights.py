@@ -76,6 +76,13 @@ def save_weights(
 def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a weight file, in single precision; it becomes an input of the run.
 
+    Parameters
+    ----------
+    path : path
+        The ``.safetensors`` file.
+    kind : str
+        Architecture that is wanted, e.g. ``score``.
+
     Returns
     -------
     spec : dict

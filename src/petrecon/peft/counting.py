@@ -96,6 +96,15 @@ live), and CVT-GAN's LoRA uses an unpublished layer. Tables 1 and 2 give 0.11 an
 
 
 def paper_counts(architecture: str) -> dict[str, tuple[Recipe, float | None]]:
-    """Return each row of Tables 1, 6 and 7: its name, its recipe and the printed per cent (None for No-FT)."""
+    """Return each row of Tables 1, 6 and 7: its name, its recipe and the printed per cent (None for No-FT).
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+
+    Returns
+    -------
+    dict of (Recipe, float or None)
+    """
     rows = {**single_methods(architecture), **mixes(architecture)}
     return {name: (recipe, PAPER_PER_CENT[architecture].get(name)) for name, recipe in rows.items()}

@@ -115,6 +115,17 @@ def fit(
         If the discriminator is missing.
     PetreconError
         If the loss is no longer finite; the step is named.
+
+    Examples
+    --------
+    >>> from petrecon.petite.population import population
+    >>> short, long = torch.rand(2, 2, 20, 20, 20, generator=torch.Generator().manual_seed(0))
+    >>> members = tuple(population("gemini", "train", 2))
+    >>> pairs = ScanPairs(short, long, long, long, long > 0.5, members, (4.0, 4.0, 4.0), 0.05)
+    >>> network = nn.Conv3d(1, 1, 3, padding=1)
+    >>> result = fit(network, pairs, Settings(steps=3, volumes=2, crops=1, patch=(16, 16, 16)))
+    >>> len(result.history), result.trained, result.precision
+    (3, 28, 'float32')
     """
     if not len(pairs):
         raise InputError("the training set is empty: give at least one subject")

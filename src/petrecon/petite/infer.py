@@ -31,6 +31,11 @@ def predict(network: nn.Module, short: Tensor, patch: Shape, *, pad: bool = Fals
     pad : bool
         Whether axes shorter than the patch are padded with empty voxels (and cropped again).
 
+    Returns
+    -------
+    (N, X, Y, Z) tensor
+        On the scale of the long scans.
+
     Raises
     ------
     ParameterError, InputError

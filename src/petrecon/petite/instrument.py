@@ -39,6 +39,17 @@ class Instrument:
 def instrument(scanner: str, coarsening: str = "quick") -> Instrument:
     """Return a scanner's 3D instrument, by the name (or path) of its card.
 
+    Parameters
+    ----------
+    scanner : str
+        Card, or its path.
+    coarsening : str
+        Of the scanner's 3D grid.
+
+    Returns
+    -------
+    Instrument
+
     Raises
     ------
     CardError, ParameterError

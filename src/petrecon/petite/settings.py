@@ -117,10 +117,20 @@ def table4(architecture: str, method: str, **changes: Any) -> Settings:
     **changes
         Fields of `Settings` to replace.
 
+    Returns
+    -------
+    Settings
+
     Raises
     ------
     ParameterError
         For an unknown architecture, method or field, or a value out of range.
+
+    Examples
+    --------
+    >>> settings = table4("unetr", "lora", steps=60)
+    >>> settings.steps, settings.learning_rate, settings.weight_decay
+    (60, 0.001, 0.0001)
     """
     printed = _printed()
     methods = ["pretraining", *dict.fromkeys(method for _, method in printed)]

@@ -94,6 +94,17 @@ class SourceNetwork:
 def source_name(network: str, scanner: str, suffix: str = "") -> str:
     """Return the name of a source's training card, e.g. ``unetr-hrrt`` or, with suffix "shared", ``unetr-hrrt-shared``.
 
+    Parameters
+    ----------
+    network : {"unetr", "cvt-gan"}
+    scanner : str
+    suffix : str
+        What follows in the names of variants: "shared", "paper".
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     CardError
@@ -190,6 +201,15 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
 
 def load_source(name: str) -> SourceNetwork:
     """Return a shipped source network, frozen and in evaluation mode.
+
+    Parameters
+    ----------
+    name : str
+        Training card, see `source_name`.
+
+    Returns
+    -------
+    SourceNetwork
 
     Raises
     ------

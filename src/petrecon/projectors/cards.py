@@ -75,6 +75,34 @@ class Ring(Card):
         return self
 
 
+class ReferenceExam(Card):
+    """What dose 1.0 means on a scanner.
+
+    Attributes
+    ----------
+    net_trues_millions : float
+        Net true coincidences of the whole exam [10^6].
+    duration_s : float
+    injected_mbq : float
+    note : str
+    """
+
+    net_trues_millions: float = Field(ge=1e-3, le=1e5, description="millions of counts, not counts")
+    duration_s: float = Field(ge=1, le=86400, description="an exam lasts from a second to a day; give seconds")
+    injected_mbq: float = Field(ge=1e-3, le=1e4, description="give MBq")
+    note: str
+
+
+def check_fields(part: dict[str, Any], known: tuple[str, ...], inside: str, required: bool = False) -> None:
+    """Refuse an unknown field of a part of the card, and a missing one where all are required."""
+    for field in part:
+        if field not in known:
+            raise Fault(f"{inside}{field}", f"is unknown.{did_you_mean(field, known)}")
+    for field in known if required else ():
+        if field not in part:
+            raise Fault(f"{inside}{field}", "is missing: add it, and its source under sources")
+
+
 def check_sources(card: Mapping[str, Any]) -> None:
     """Refuse a number without a source for its own field or for the group that holds it, and a source of no number.
 

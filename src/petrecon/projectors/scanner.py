@@ -7,32 +7,23 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from petrecon.cards import Card, Fault, Text, explain, load_card
+from petrecon.cards import Fault, Text, explain, load_card
 from petrecon.errors import CardError, InputError, ParameterError, did_you_mean
 from petrecon.paths import data_dir
 from petrecon.profiles import PROFILES as COARSENINGS
-from petrecon.projectors.cards import COARSER, Fraction, Ring, Voxels, VoxelSize, check_sources
+from petrecon.projectors.cards import (
+    COARSER,
+    Fraction,
+    ReferenceExam,
+    Ring,
+    Voxels,
+    VoxelSize,
+    check_fields,
+    check_sources,
+)
 from petrecon.projectors.cylinder import CylinderGeometry
 from petrecon.projectors.geometry import Geometry
 from petrecon.projectors.lines import detector_positions, plane_heights, ring_lines
-
-
-class ReferenceExam(Card):
-    """What dose 1.0 means on a scanner.
-
-    Attributes
-    ----------
-    net_trues_millions : float
-        Net true coincidences of the whole exam [10^6].
-    duration_s : float
-    injected_mbq : float
-    note : str
-    """
-
-    net_trues_millions: float = Field(ge=1e-3, le=1e5, description="millions of counts, not counts")
-    duration_s: float = Field(ge=1, le=86400, description="an exam lasts from a second to a day; give seconds")
-    injected_mbq: float = Field(ge=1e-3, le=1e4, description="give MBq")
-    note: str
 
 
 class CoarsenedScanner(Ring):
@@ -132,11 +123,11 @@ class Scanner(Ring):
 
     @model_validator(mode="after")
     def _check_card(self) -> Scanner:
-        _only(self.coarsenings, COARSENINGS, "profiles.", required=True)
+        check_fields(self.coarsenings, COARSENINGS, "profiles.", required=True)
         for coarsening, parts in self.coarsenings.items():
-            _only(parts, ("2d", "3d"), f"profiles.{coarsening}.", required=True)
+            check_fields(parts, ("2d", "3d"), f"profiles.{coarsening}.", required=True)
             for part, changes in parts.items():
-                _only(changes, COARSER, f"profiles.{coarsening}.{part}.")
+                check_fields(changes, COARSER, f"profiles.{coarsening}.{part}.")
                 try:
                     self._ring(coarsening, int(part[0]), changes)
                 except ValidationError as error:
@@ -277,14 +268,7 @@ def load_scanner(name: str | Path) -> Scanner:
 
 
 def read_scanner_card(card: Path | dict[str, Any], name: str) -> Scanner:
-    """Return the scanner of a card that must have this name.
-
-    Parameters
-    ----------
-    card : Path or dict
-        The file, or what it says.
-    name : str
-        Its file's name without ending; what errors call it.
+    """Return the scanner of a card (its file, or what that says), whose name must be that of its file without ending.
 
     Raises
     ------
@@ -297,13 +281,3 @@ def read_scanner_card(card: Path | dict[str, Any], name: str) -> Scanner:
             f"scanner card {name!r}: field 'name' is {scanner.name!r} in a file named {name!r}: make them equal"
         )
     return scanner
-
-
-def _only(part: dict[str, Any], known: tuple[str, ...], inside: str, required: bool = False) -> None:
-    """Refuse an unknown field of a part of the card, and a missing one where all are required."""
-    for field in part:
-        if field not in known:
-            raise Fault(f"{inside}{field}", f"is unknown.{did_you_mean(field, known)}")
-    for field in known if required else ():
-        if field not in part:
-            raise Fault(f"{inside}{field}", "is missing: add it, and its source under sources")

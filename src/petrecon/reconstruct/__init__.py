@@ -1,8 +1,8 @@
 """Reconstruction: from counts to an image in kBq/mL.
 
 Every algorithm is a function of the counts `y` and a `petrecon.projectors.AcquisitionModel`; leading batch
-dimensions always work; a `callback(iteration, image)` sees every iterate and may end the iteration. Start with
-`mlem`, then `osem`, `map_em`.
+dimensions always work; a `callback(iteration, image)` sees every iterate and may end the iteration. Start
+with `mlem`, then `osem`, `map_em`.
 """
 
 from petrecon.reconstruct.bowsher import Bowsher

@@ -23,8 +23,9 @@ class Bowsher(WeightedPairs):
     .. math:: R(x) = strength \sum_{\{j,k\}} \tfrac{1}{|j-k|} \tfrac{\omega_{jk} + \omega_{kj}}{2}
        \,\tfrac12 (x_j - x_k)^2, \qquad \omega_{jk} = 1 \text{ if } k \text{ is among the B most similar to } j
 
-    The published penalty keeps ω asymmetric, and then its "gradient" belongs to no objective; the symmetric mean used
-    here has one, which `map_em` lowers at every step. Edges of the PET that the MR does not show are smoothed away.
+    The published penalty keeps ω asymmetric, and then its "gradient" belongs to no objective; the symmetric
+    mean used here has one, which `map_em` lowers at every step. Edges of the PET that the MR does not show
+    are smoothed away.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ class Bowsher(WeightedPairs):
     Raises
     ------
     ParameterError, InputError
-        For a strength below 0, more neighbours than there are, a voxel size that does not fit, or an MR that is not
-        finite.
+        For a strength below 0, more neighbours than there are, a voxel size that does not fit, or an MR that
+        is not finite.
 
     Notes
     -----

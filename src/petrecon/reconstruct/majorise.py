@@ -1,13 +1,13 @@
 r"""Majorisation of the penalised likelihood: the pieces that MLEM, MAP-EM, DDIP and DEQ share.
 
-The negative log-likelihood lies below its EM surrogate in :math:`u = x + z`, where z is a uniform activity that the
-background can explain, and a penalty lies below a separable quadratic with gradient g and curvature d. Up to a
-constant, and per voxel, their sum is
+The negative log-likelihood lies below its EM surrogate in :math:`u = x + z`, where z is a uniform activity
+that the background can explain, and a penalty lies below a separable quadratic with gradient g and curvature
+d. Up to a constant, and per voxel, their sum is
 
 .. math:: s\,u - u^k e \log u + g\,u + \tfrac{d}{2} (u - u^k)^2, \qquad e = A^T \frac{y}{\bar y},
 
-and its minimum is the root :math:`u \ge 0` of :math:`d u^2 + (s + g - d u^k) u - u^k e = 0` (De Pierro 1995; Fessler
-and Hero 1995 for the shift).
+and its minimum is the root :math:`u \ge 0` of :math:`d u^2 + (s + g - d u^k) u - u^k e = 0` (De Pierro 1995;
+Fessler and Hero 1995 for the shift).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from petrecon.reconstruct.likelihood import em_ratio
 def positive_root(d: Tensor, p: Tensor, q: Tensor) -> Tensor:
     r"""Return the root u >= 0 of d u² + p u - q = 0, without cancellation.
 
-    With :math:`r = |p| + \sqrt{p^2 + 4 d q}` it is :math:`2q/r` where p >= 0 and :math:`r/2d` elsewhere: each form adds
-    numbers of one sign, so that float32 keeps its digits. d = 0 gives q / p, a large d gives -p / d. Value and
-    derivatives are finite everywhere that the root is, p = q = 0 included.
+    With :math:`r = |p| + \sqrt{p^2 + 4 d q}` it is :math:`2q/r` where p >= 0 and :math:`r/2d` elsewhere: each
+    form adds numbers of one sign, so that float32 keeps its digits. d = 0 gives q / p.
+    Value and derivatives are finite everywhere that the root is, p = q = 0 included.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def positive_root(d: Tensor, p: Tensor, q: Tensor) -> Tensor:
     Source: Press et al., Numerical Recipes, section 5.6 (the two forms).
     """
     r = p.abs() + torch.sqrt(p * p + 4 * d * q + torch.finfo(q.dtype).tiny)
-    first = (p >= 0).to(q.dtype)  # 1 or 0: `lerp` then selects exactly, in half the time of `where`
+    first = (p >= 0).to(q.dtype)  # 1 or 0: `lerp` then selects exactly, faster than `where`
     return torch.lerp(r, 2 * q, first) / torch.lerp(2 * d, r, first)
 
 
@@ -91,8 +91,8 @@ def em_back_projection(y: Tensor, ybar: Tensor, model: AcquisitionModel) -> Tens
 def background_shift(model: AcquisitionModel) -> Tensor:
     """Return the largest uniform activity z that the background alone could explain.
 
-    z = min_m b_m / (A1)_m over the bins that see the image. The EM surrogate in u = x + z touches zero in finitely many
-    steps and leaves it again, where the plain one creeps towards it.
+    z = min_m b_m / (A1)_m over the bins that see the image. The EM surrogate in u = x + z touches zero in
+    finitely many steps and leaves it again, where the plain one creeps towards it.
 
     Parameters
     ----------

@@ -47,10 +47,11 @@ def map_em(
 ) -> Tensor:
     """Minimise the penalised likelihood L(x) + R(x) over x >= 0.
 
-    Each iteration replaces L by its EM surrogate (shifted by the background) and R by a separable quadratic, and
-    minimises their sum in closed form: one projection and one back projection. The objective never rises; for a penalty
-    whose curvature is only a guess (RDP) the step is retried with a doubled curvature until it does not. With
-    strength 0 it is MLEM with a shift. Source: De Pierro 1995; Fessler and Hero 1995; Chazottes et al. 2024.
+    Each iteration replaces L by its EM surrogate (shifted by the background) and R by a separable quadratic,
+    and minimises their sum in closed form: one projection and one back projection. The objective never rises;
+    for a penalty whose curvature is only a guess (RDP) the step is retried with a doubled curvature until it
+    does not. With strength 0 it is MLEM with a shift. Source: De Pierro 1995; Fessler and Hero 1995;
+    Chazottes et al. 2024.
 
     Parameters
     ----------

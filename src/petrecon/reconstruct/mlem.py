@@ -47,8 +47,9 @@ def mlem(
 ) -> Tensor:
     """Reconstruct by MLEM.
 
-    Minimises L(x) = sum ybar - y log ybar over x >= 0 with ybar = A x + b (counts). The likelihood never decreases,
-    and without background every iterate explains exactly the measured number of counts: sum(A x) = sum(y).
+    Minimises L(x) = sum ybar - y log ybar over x >= 0 with ybar = A x + b (counts). The likelihood never
+    decreases, and without background every iterate explains exactly the measured number of counts: sum(A x) =
+    sum(y).
 
     Parameters
     ----------

@@ -23,10 +23,10 @@ def osem(
 ) -> Tensor:
     """Reconstruct by OSEM: one EM step per subset of views, all subsets once per epoch.
 
-    One epoch costs about one MLEM iteration and moves about as far as `subsets` of them; with one subset it *is* MLEM.
-    It does not converge to the maximum likelihood, but to a small cycle around it. Subsets that follow each other are
-    far apart in angle, except with 4 or 6 of them: these are taken one after another, 0, 3, 2, 1 and 0, 5, 4, 3, 2, 1.
-    Source: Hudson and Larkin 1994.
+    One epoch costs about one MLEM iteration and moves about as far as `subsets` of them; with one subset it
+    *is* MLEM. It does not converge to the maximum likelihood, but to a small cycle around it. Subsets that
+    follow each other are far apart in angle, except with 4 or 6 of them: these are taken one after another,
+    0, 3, 2, 1 and 0, 5, 4, 3, 2, 1. Source: Hudson and Larkin 1994.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def osem(
     Raises
     ------
     InputError
-        On unusable counts, a number of subsets that does not divide the views, or a result that is not finite.
+        On unusable counts, a number of subsets that does not divide the views, or a result that is not
+        finite.
 
     Examples
     --------
@@ -90,8 +91,8 @@ def balanced_subsets(views: int, wanted: int) -> int:
 def _spread(count: int) -> list[int]:
     """Order subsets so that neighbours in time are far apart in angle: steps near the golden section, coprime.
 
-    For 4 and 6 the first coprime step from there is count - 1: they come in sequence, backwards. Published images were
-    made in this order, so it stays.
+    For 4 and 6 the first coprime step from there is count - 1: they come in sequence, backwards. Published
+    images were made in this order, so it stays.
     """
     from math import gcd
 

@@ -1,8 +1,9 @@
 """What a penalty is: a value, a gradient, a product with the Hessian, and the curvature of a separable majoriser.
 
-Each penalty is `strength · Σ …` over neighbouring voxels. `curvature(x)` is the diagonal d of a quadratic that lies
-above the penalty and touches it at x (De Pierro 1995): R(z) <= R(x) + <∇R(x), z - x> + ½ Σ d (z - x)². Where
-`exact_majoriser` is false d is only a first guess and the caller has to check that the objective fell.
+Each penalty is `strength · Σ …` over neighbouring voxels. `curvature(x)` is the diagonal d of a quadratic
+that lies above the penalty and touches it at x (De Pierro 1995): R(z) <= R(x) + <∇R(x), z - x> + ½ Σ d (z -
+x)². Where `exact_majoriser` is false d is only a first guess and the caller has to check that the objective
+fell.
 """
 
 from __future__ import annotations

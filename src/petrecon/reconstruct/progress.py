@@ -13,8 +13,8 @@ Callback = Callable[[int, Tensor], bool | None]
 """Called with the number of an iteration (from 1) and its image; when it returns True, that iteration is the last."""
 
 
-def counted(count: int, label: str, progress: bool, *, start: int = 0) -> Iterator[int]:
-    """Yield start + 1 … count, with a bar on stderr when asked for.
+def counted(count: int, label: str, progress: bool) -> Iterator[int]:
+    """Yield 1 … count, with a bar on stderr when asked for.
 
     Parameters
     ----------
@@ -24,8 +24,6 @@ def counted(count: int, label: str, progress: bool, *, start: int = 0) -> Iterat
         What the bar says.
     progress : bool
         Whether to show a bar.
-    start : int
-        Iterations done already, when an algorithm is resumed.
 
     Raises
     ------
@@ -34,13 +32,13 @@ def counted(count: int, label: str, progress: bool, *, start: int = 0) -> Iterat
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise ParameterError(f"{label} takes a whole number of iterations >= 0, got {count!r}")
-    steps = range(start + 1, count + 1)
+    steps = range(1, count + 1)
     if not progress:
         yield from steps
         return
     from tqdm import tqdm
 
-    yield from tqdm(steps, desc=label, file=sys.stderr, leave=False, initial=start, total=count)
+    yield from tqdm(steps, desc=label, file=sys.stderr, leave=False)
 
 
 def ends(callback: Callback | None, iteration: int, image: Tensor) -> bool:

@@ -16,8 +16,8 @@ from petrecon.reconstruct.penalty import Product, check_parameters
 class WeightedPairs:
     r"""R(x) = strength · Σ_pairs w ½ (x_j - x_k)²; a subclass has a `strength`, `dims` and the pairs.
 
-    The gradient is linear, so it is the Hessian too. Separating every squared difference into one of each voxel doubles
-    its second derivative (De Pierro 1995).
+    The gradient is linear, so it is the Hessian too. Separating every squared difference into one of each
+    voxel doubles its second derivative (De Pierro 1995).
     """
 
     strength: float
@@ -81,7 +81,8 @@ class Quadratic(WeightedPairs):
     full_neighbourhood : bool
         Whether voxels that touch at an edge or a corner are neighbours too.
     voxel_size : tuple of float, optional
-        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than pixels.
+        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than
+        pixels.
 
     Raises
     ------

@@ -32,7 +32,8 @@ class RelativeDifference:
     full_neighbourhood : bool
         Whether voxels that touch at an edge or a corner are neighbours too.
     voxel_size : tuple of float, optional
-        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than pixels.
+        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than
+        pixels.
 
     Raises
     ------
@@ -41,8 +42,8 @@ class RelativeDifference:
 
     Notes
     -----
-    Source: Nuyts et al. 2002, eq. 8. Written out, the Hessian of one pair is 2 w c cᵀ / D³ with the denominator D and
-    c = (2 x_k + epsilon, -(2 x_j + epsilon)): convex, whatever gamma.
+    Source: Nuyts et al. 2002, eq. 8. Written out, the Hessian of one pair is 2 w c cᵀ / D³ with the
+    denominator D and c = (2 x_k + epsilon, -(2 x_j + epsilon)): convex, whatever gamma.
 
     Examples
     --------

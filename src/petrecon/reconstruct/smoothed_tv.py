@@ -22,24 +22,28 @@ class SmoothedTV:
     Parameters
     ----------
     strength : float, or Tensor (...)
-        In mL/kBq; a tensor has one value per image, or broadcasts to the images' leading axes (one per frame, say).
+        In mL/kBq; a tensor has one value per image, or broadcasts to the images' leading axes (one per frame,
+        say).
     dims : int
         Number of image axes.
     epsilon : float, or Tensor (...)
         In kBq/mL, above 0: the difference between neighbours below which R is quadratic.
     voxel_size : tuple of float, optional
-        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than pixels.
+        In mm, one per image axis: without it they are taken as equal. Give it where slices are thicker than
+        pixels.
 
     Raises
     ------
     ParameterError
-        For a strength or epsilon that is negative or not finite, epsilon = 0, or a voxel size that does not fit.
+        For a strength or epsilon that is negative or not finite, epsilon = 0, or a voxel size that does not
+        fit.
 
     Notes
     -----
-    Source: Chazottes et al. 2024, eq. 1. Majoriser by half-quadratic weights: the root is replaced by its tangent
-    parabola (weights 1 / length) and every squared difference is split evenly between its two voxels (De Pierro 1995),
-    which doubles its second derivative. Every method is differentiable in image, strength and epsilon.
+    Source: Chazottes et al. 2024, eq. 1. Majoriser by half-quadratic weights: the root is replaced by its
+    tangent parabola (weights 1 / length) and every squared difference is split evenly between its two voxels
+    (De Pierro 1995), which doubles its second derivative. Every method is differentiable in image, strength
+    and epsilon.
 
     Examples
     --------
@@ -93,7 +97,8 @@ class SmoothedTV:
     def hessian_product(self, x: Tensor) -> Product:
         r"""Return v → ∇²R(x) v, between images of the shape of x.
 
-        Of one voxel, with differences g and length ℓ, the Hessian in the differences is strength (I - g gᵀ / ℓ²) / ℓ.
+        Of one voxel, with differences g and length ℓ, the Hessian in the differences is strength (I - g gᵀ /
+        ℓ²) / ℓ.
         """
         parts = self._differences(x)
         length = self._length(parts)

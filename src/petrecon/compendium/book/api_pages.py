@@ -10,7 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+from petrecon.compendium.book import docstrings
 from petrecon.errors import CardError
+from petrecon.provenance.files import file_hash, text_hash
 
 PREFIX = "api/"
 """How the table of contents names the page of a package: ``api/projectors``."""
@@ -54,10 +56,17 @@ def api_page(package: ModuleType) -> str:
     summary = "\n".join(f"   {name}" for name in names if callable(getattr(package, name)))
     entries = "\n\n".join(_directive(package, name) for name in names)
     return (
+        f"% {_sources_hash(package)}: a docstring that changes is read again\n"
         f"(api-{package.__name__.rsplit('.', 1)[-1]})=\n# {package.__name__}\n\n```{{eval-rst}}\n"
         f".. automodule:: {package.__name__}\n   :no-members:\n\n.. currentmodule:: {package.__name__}\n\n"
         f".. autosummary::\n   :nosignatures:\n\n{summary}\n\n{entries}\n```\n"
     )
+
+
+def _sources_hash(package: ModuleType) -> str:
+    """Return the hash of a package's sources, and of what treats its docstrings."""
+    files = [*sorted(Path(package.__path__[0]).rglob("*.py")), Path(str(docstrings.__file__))]
+    return text_hash("".join(map(file_hash, files)))
 
 
 def _directive(package: ModuleType, name: str) -> str:

@@ -6,7 +6,6 @@ import base64
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 import yaml
 
 from petrecon.compendium.book.api_pages import PREFIX, write_api_page
-from petrecon.compendium.book.check_html import check_html
 from petrecon.compendium.book.generated import data_page, ledger_page, scanners_page
 from petrecon.compendium.book.pages import broken, figures, page, stale, stub
+from petrecon.compendium.book.render import bring_up_to_date, is_rendered, key_of, render
 from petrecon.compendium.runs.locks import locked
 from petrecon.compendium.runs.plan import Entry, matrix
 from petrecon.compendium.runs.reading import read_notebook, reading
@@ -34,7 +33,8 @@ _NOT_COPIED = ("_build", "runs")
 def build(profile: str = "quick") -> Path:
     """Build the book of a profile and return its `index.html`.
 
-    The book that was there stays until the new one is complete and has passed `check_html`.
+    The book that was there stays until the new one is complete and has passed `check_html`; where nothing changed
+    that it is made from, nothing is rendered.
 
     Raises
     ------
@@ -49,23 +49,11 @@ def build(profile: str = "quick") -> Path:
 
 
 def _build(profile: str, home: Path) -> Path:
-    source = assemble(profile, home / "source")
-    work = home / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    log = home / "build.log"
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
-    command += ["--path-output", str(work), "-W", "-n", "--keep-going", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=source, check=False)
-    log.write_text(done.stdout + done.stderr, encoding="utf-8")
-    html = work / "_build" / "html"
-    if done.returncode:
-        told = [line for line in (done.stdout + done.stderr).splitlines() if re.search("WARNING|ERROR|Error", line)]
-        raise MissingError(_several(f"the book was not built (log: {log})", told or ["see the log"]))
-    wrong = check_html(html)
-    if wrong:
-        raise MissingError(_several(f"the book was built but fails its checks ({html})", wrong))
-    _swap(html, home / "html")
-    shutil.rmtree(work, ignore_errors=True)
+    source = home / "source"
+    bring_up_to_date(assemble(profile, home / "source.new"), source)
+    key = key_of(source)
+    if not is_rendered(home, key):
+        render(source, home, key)
     return home / "html" / "index.html"
 
 
@@ -209,18 +197,3 @@ def _files(part: Any) -> list[str]:
         own = [part[key] for key in ("file", "root") if isinstance(part.get(key), str)]
         return own + [name for value in part.values() for name in _files(value)]
     return []
-
-
-def _swap(new: Path, place: Path) -> None:
-    """Put a folder in the place of another; the old one goes last."""
-    old = place.with_name(place.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        os.replace(place, old)
-    os.replace(new, place)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _several(title: str, lines: list[str]) -> str:
-    shown = [f"  {line}" for line in lines[:30]] + ([f"  … and {len(lines) - 30} more"] if len(lines) > 30 else [])
-    return "\n".join([title, *shown])

@@ -60,7 +60,7 @@ def recorded_in_source(path: Path) -> set[str]:
     for tree in trees:
         texts = {text for text in _texts(tree, notebook, trees) if _KEY.match(text)}
         for call in _calls(tree, {"record"}):
-            marked = any(word.arg == "compares" for word in call.keywords)
+            marked = any(word.arg == "compares" or _spreads(word, tree) for word in call.keywords)
             pattern = _pattern(call.args[0])
             if not pattern.startswith("*"):
                 found |= {pattern} if is_comparison(pattern, marked) else set()
@@ -110,6 +110,33 @@ def _assigned(tree: ast.AST, key: ast.expr) -> Iterator[str]:
         if isinstance(node, ast.Assign) and isinstance(key, ast.Name) and _name(node.targets[0]) == key.id:
             values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
             yield from (text for text in map(_pattern, values) if text != "*")
+        if isinstance(node, ast.For) and isinstance(key, ast.JoinedStr | ast.Name):
+            yield from _looped(node, _leading(key))
+
+
+def _leading(key: ast.expr) -> str:
+    """Return the variable that a key is, or begins with."""
+    first = key.values[0] if isinstance(key, ast.JoinedStr) and key.values else key
+    return _name(first.value if isinstance(first, ast.FormattedValue) else first)
+
+
+def _looped(loop: ast.For, name: str) -> Iterator[str]:
+    """Give the texts that a loop over a dictionary's items gives its last variable: `for _, key in {…}.items()`."""
+    over, target = loop.iter, loop.target
+    if not (isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr == "items"):
+        return
+    if isinstance(over.func.value, ast.Dict) and isinstance(target, ast.Tuple) and _name(target.elts[-1]) == name:
+        yield from (text for text in map(_pattern, over.func.value.values) if text != "*")
+
+
+def _spreads(word: ast.keyword, tree: ast.AST) -> bool:
+    """Tell whether `**word` is a dictionary, assigned in the tree, that says what is compared."""
+    name = _name(word.value) if word.arg is None else ""
+    assigned = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and _name(node.targets[0]) == name
+    )
+    keys = (key for value in assigned if isinstance(value, ast.Dict) for key in value.keys)
+    return bool(name) and any(isinstance(key, ast.Constant) and key.value == "compares" for key in keys)
 
 
 def _name(target: ast.expr) -> str:

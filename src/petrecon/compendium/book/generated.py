@@ -26,7 +26,7 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
     profile : str
         The profile of the book.
     pages : mapping of run to page, optional
-        Where the book shows a run (`{"03_counts": "chapters/03_counts"}`); numbers link there.
+        Where the book shows a run (`{"NN_name": "chapters/NN_name"}`); numbers link there.
     """
     content = ledger(profile)
     found = counts(content)

@@ -108,7 +108,7 @@ def panels(
     steps = {row: _step(voxel_size[row] if isinstance(voxel_size, Mapping) else voxel_size) for row in rows}
     half = np.broadcast_to(head_crop(rows, truths, steps) if crop is None else crop, (2,))
     if relative:
-        unit = f"relative to the {'truth' if truths else 'row'}'s maximum"
+        unit = f"of the {'truth' if truths else 'row'}'s maximum"
         largest = {row: largest_of(row, rows, truths, other) for row in rows}
         rows = {
             r: {t: x if t in {*mr, *sinograms} else x / largest[r] for t, x in several.items()}
@@ -159,7 +159,7 @@ class _Scales:
 
     def label(self, kind: str) -> str:
         text = self.quantity if kind == "activity" else "absolute error" if self.absolute else "error"
-        return f"{text} ({self.unit})" if self.unit else text
+        return f"{text}\n({self.unit})" if self.unit else text
 
     def of(self, kind: str) -> dict[str, Any]:
         if kind == "mr":
@@ -203,7 +203,8 @@ def _draw(lines: Lines, steps: Mapping[str, Slice], half: Slice, scales: _Scales
     bars = [kind for kind in ("activity", "error") if kind in drawn]
     beside = np.array_split(axes, len(bars)) if len(lines) >= len(bars) else [axes] * len(bars)
     for kind, part in zip(bars, beside, strict=True):
-        fig.colorbar(drawn[kind], ax=part, label=scales.label(kind), shrink=0.8 if len(part) < 3 else 0.5)
+        bar = fig.colorbar(drawn[kind], ax=part, shrink=0.8 if len(part) < 3 else 0.5)
+        bar.set_label(scales.label(kind), size=_SIZE)
     return fig
 
 
@@ -243,6 +244,7 @@ def _alt(
 def _ranked(values: Mapping[str, Mapping[str, float]], quantity: str, unit: str) -> str:
     parts = []
     for row, several in values.items():
+        several = {" ".join(title.split()): value for title, value in several.items()}
         only = next(iter(several), "")
         text = (
             ranking(several, quantity, unit)

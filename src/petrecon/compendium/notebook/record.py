@@ -245,7 +245,7 @@ def _versions() -> dict[str, str]:
 
 def _threads() -> dict[str, int]:
     """Return how many threads each library that the run's code asked for works with, and the cores there are."""
-    counted = {n: sys.modules[n].get_num_threads() for n in ("torch", "numba") if n in loaded.asked()}
+    counted: dict[str, int] = {n: sys.modules[n].get_num_threads() for n in ("torch", "numba") if n in loaded.asked()}
     return {"cores": os.cpu_count() or 1, **counted}
 
 

@@ -228,7 +228,7 @@ def threads(workers: int = WORKERS) -> dict[str, str]:
 
 
 def kernel_environment() -> dict[str, str]:
-    """Return what is set in the environment of every kernel: this checkout's petrecon, pictures inline, nothing of the user's own."""
+    """Return what every kernel finds set: this checkout's petrecon, pictures inline, nothing of the user's own."""
     import petrecon
 
     package = str(Path(petrecon.__path__[0]).parent)

@@ -29,7 +29,7 @@ class Kernel:
         self._environment = {**environment, "IPYTHONDIR": str(folder / "ipython")}
 
     def manager(self, command: Sequence[str] = ()) -> type:
-        """Return a manager of the kernel that `command` starts (an interpreter of its own), whatever kernels are installed elsewhere.
+        """Return a manager of the kernel that `command` starts: by default, an interpreter of its own.
 
         It talks over sockets in `folder` where the system has them: no ports, and no other user. Only
         elsewhere over ports of this machine.

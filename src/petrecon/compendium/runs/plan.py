@@ -18,7 +18,7 @@ from petrecon.compendium.runs.profiles import profile_sizes
 from petrecon.compendium.runs.run import Run, plan
 from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import data_dir
-from petrecon.profiles import Profile
+from petrecon.profiles import PROFILES, Profile
 from petrecon.provenance.files import kept_by_stamp, text_hash
 from petrecon.provenance.reads import note, unnoticed
 
@@ -47,7 +47,7 @@ class Row(Card):
     notebook: Text
     page: Page = "chapter"
     needs: tuple[Text, ...] = ()
-    profiles: tuple[Profile, ...] = ("quick", "laptop", "paper")
+    profiles: tuple[Profile, ...] = PROFILES
     parameters: dict[str, Any] = Field(default_factory=dict)
     cross: dict[str, Any] = Field(default_factory=dict)
 
@@ -102,6 +102,17 @@ def planned_runs(notebook: str, profile: str) -> list[dict[str, Any]]:
 
     In a notebook that reads those runs this is the list to go through: a scanner card that nobody asked to run does
     not belong to it. The list becomes an input of the run.
+
+    Parameters
+    ----------
+    notebook : str
+        Its number or name.
+    profile : {"quick", "laptop", "paper"}
+
+    Returns
+    -------
+    list of dict
+        Name → value of every parameter, `profile` too, one dict per run.
 
     Raises
     ------

@@ -21,6 +21,17 @@ from petrecon.yaml_files import read_yaml
 def profile_sizes(notebook: str, profile: str) -> dict[str, Any]:
     """Return a notebook's sizes for a profile, from `data/profiles.yml`; empty when it has none there.
 
+    Parameters
+    ----------
+    notebook : str
+        Its name.
+    profile : {"quick", "laptop", "paper"}
+
+    Returns
+    -------
+    dict
+        Name → number, text or list, as the file says. The sizes become an input of the run.
+
     Raises
     ------
     CardError

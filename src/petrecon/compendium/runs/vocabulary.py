@@ -15,13 +15,14 @@ from pydantic import PlainValidator
 from petrecon.cards import Card, Text, load_card
 from petrecon.errors import CardError, ParameterError, did_you_mean
 from petrecon.paths import data_dir, why_no_file
+from petrecon.profiles import PROFILES
 from petrecon.provenance.wheels import HEADS
 from petrecon.yaml_files import read_yaml
 
 Value = str | int | float | bool
 
 _TAKES = {"str": "a word", "int": "a whole number", "float": "a number", "bool": "true or false"}
-_LISTS = {"scanners", "tracers", "anatomies"}
+_LISTS = {"scanners", "tracers", "anatomies", "profiles"}
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ class Parameter(Card):
 
 
 def _look_up(what: str) -> list[str]:
-    """Return the names of the scanners, tracers or anatomies at hand."""
+    """Return the names of the scanners, tracers, anatomies or profiles at hand."""
+    if what == "profiles":
+        return list(PROFILES)
     if what in ("scanners", "tracers"):
         return sorted(p.stem for p in (data_dir() / what).glob("*.y*ml"))
     return sorted(HEADS)

@@ -1,13 +1,16 @@
-r"""The smallest scan-time-reduction network there is, one convolution, and what becomes of it on another scanner.
+r"""Rivals that least squares fits exactly: a Gaussian filter with gain and offset, and a network of one convolution.
 
-With :math:`N_v` the k × k voxels around voxel v of the short scan, it predicts :math:`w \cdot N_v + c`, and least
-squares finds its k² + 1 numbers exactly. Adapting it means to freeze them and to learn a scale and a shift of what it
-predicts: SSF with one channel.
+What a network must beat on its own scanner: three numbers, a Gaussian, a gain and an offset, fitted to the same pairs.
+
+The smallest scan-time-reduction network there is, to see what becomes of it on another scanner: with :math:`N_v` the
+k × k voxels around voxel v of the short scan, it predicts :math:`w \cdot N_v + c`. Adapting it means to freeze its
+k² + 1 numbers and to learn a scale and a shift of what it predicts: SSF with one channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,10 +18,70 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from petrecon.errors import InputError
 from petrecon.metrics import psnr
+from petrecon.petite.pairs import ScanPairs
+from petrecon.petite.scaling import scaled
+from petrecon.reconstruct import gaussian_filter
 from petrecon.studies.petite_slices import SliceSet
 
+WIDTHS_MM = (4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Predict a long scan as gain · (short * Gaussian) + offset.
+
+    Attributes
+    ----------
+    fwhm_mm : float
+    gain, offset : float
+        Of scaled scans.
+    """
+
+    fwhm_mm: float
+    gain: float
+    offset: float
+
+    def __call__(self, short: Tensor, voxel_size: tuple[float, ...]) -> Tensor:
+        """Return the predicted long scans of scaled short scans, (N, X, Y, Z)."""
+        return self.gain * gaussian_filter(short, voxel_size, self.fwhm_mm) + self.offset
+
+
+def fit_filter(pairs: ScanPairs, scaling: str = "each", widths_mm: Sequence[float] = WIDTHS_MM) -> Filter:
+    """Return the filter of least squared error on a training set.
+
+    Parameters
+    ----------
+    pairs : ScanPairs
+    scaling : {"each", "shared"}
+    widths_mm : sequence of float
+        Full widths at half maximum to try.
+
+    Raises
+    ------
+    InputError
+        If the training set is empty.
+    """
+    if not len(pairs):
+        raise InputError("the training set is empty: give at least one subject")
+    short, long = scaled(pairs, scaling)
+    y = long.flatten().double()
+    best: tuple[float, Filter] | None = None
+    for width in widths_mm:
+        x = gaussian_filter(short, pairs.voxel_size, width).flatten().double()
+        centred = x - x.mean()
+        gain = float(centred @ (y - y.mean()) / (centred @ centred))
+        offset = float(y.mean() - gain * x.mean())
+        error = float((gain * x + offset - y).square().mean())
+        if best is None or error < best[0]:
+            best = (error, Filter(width, gain, offset))
+    assert best is not None
+    return best[1]
+
+
 SIDE = 5
+"""Voxels of the convolution along x and y."""
 
 AS_IT_COMES, TUNED = "as it comes", "two numbers tuned"
 
@@ -75,4 +138,4 @@ def _with_one(columns: Tensor) -> Tensor:
 
 def _quality(values: Tensor, wanted: Tensor) -> float:
     images = values.view(wanted.shape)
-    return float(np.mean([psnr(image, one.double(), 1.0) for image, one in zip(images, wanted, strict=True)]))
+    return float(np.mean([psnr(image, target.double(), 1.0) for image, target in zip(images, wanted, strict=True)]))

@@ -7,9 +7,8 @@ import torch
 
 from petrecon.models import CVTGANSpec, UNETRSpec
 from petrecon.peft import Recipe, petite_recipe
-from petrecon.studies.petite_pictures import draw_pairs, draw_transfer
+from petrecon.studies.petite_pictures import draw_rates, draw_scanners, draw_transfer
 from petrecon.studies.petite_scheme import draw_scheme, layers
-from petrecon.studies.petite_slices import SliceSet
 
 matplotlib.use("Agg")
 ORANGE = matplotlib.colors.to_rgba("#d55e00")
@@ -78,10 +77,21 @@ def test_a_map_has_its_numbers_in_its_squares_and_one_colour_scale():
 
 
 def test_scans_are_drawn_to_the_same_millimetres():
-    coarse = SliceSet(HEAD[None], HEAD[None], (4.0, 4.0), None)
-    fine = SliceSet(HEAD[None] * 3, HEAD[None] * 2, (2.0, 2.0), None)
-    figure = draw_pairs({"coarse": coarse, "fine": fine})
-    assert [ax.get_xlim() for ax in figure.axes] == [figure.axes[0].get_xlim()] * 4
-    assert [ax.images[0].get_extent()[1] for ax in figure.axes] == [64, 32, 64, 32]
-    assert [ax.get_title() for ax in figure.axes] == ["coarse\n5 min", "fine\n5 min", "30 min", "30 min"]
-    assert all(ax.images[0].get_array().max() == 1 for ax in figure.axes)
+    figure = draw_scanners(
+        {name: {"5 min": HEAD, "30 min": HEAD} for name in ("coarse", "fine")}, {"coarse": 4.0, "fine": 2.0}
+    )
+    axes = figure.axes[:4]
+    assert {ax.get_xlim() for ax in axes} == {(-48, 48)}  # what the larger head needs, and two of its voxels
+    assert [ax.images[0].get_extent()[1] for ax in axes] == [64, 32, 64, 32]
+    assert [ax.get_title() for ax in axes] == ["coarse\n5 min", "fine\n5 min", "30 min", "30 min"]
+    assert {ax.images[0].get_clim() for ax in axes} == {(0, 1)}
+
+
+def test_the_map_of_rates_frames_the_best_of_each_row_and_says_what_diverged():
+    gains = {"LoRA": {0.3: 0.1, 1.0: 0.5}, "SSF": {1.0: 0.2, 3.0: float("-inf")}, "VPT": {0.3: -4.0, 1.0: -0.5}}
+    figure = draw_rates(gains, [0.3, 1.0, 3.0])
+    ax = figure.axes[0]
+    assert [t.get_text() for t in ax.texts] == ["+0.10", "+0.50", "+0.20", "diverged", "-4.00", "-0.50"]
+    frames = [(round(p.get_x() + 0.47), round(p.get_y() + 0.45)) for p in ax.patches]
+    assert frames == [(1, 0), (1, 1), (1, 2)]
+    assert ax.images[0].get_clim() == (-1, 0.5)

@@ -17,7 +17,16 @@ from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import SourceNetwork
 from petrecon.studies import petite_recipes
-from petrecon.studies.petite_recipes import ablations, factor_of, fine_tune, label, same_as, uniform, variants
+from petrecon.studies.petite_recipes import (
+    STATISTICS_KEPT,
+    ablations,
+    fine_tune,
+    label,
+    row_title,
+    same_as,
+    uniform,
+    variants,
+)
 
 PATCH = (32, 32, 16)
 SPECS = {
@@ -276,26 +285,6 @@ def test_a_validation_set_may_share_anatomies_but_no_subject(sources, sets, untr
     assert untrained[0][3]["validation"] is held
 
 
-def test_factors_are_read_from_the_tuning_run():
-    numbers = {"factor/lora": {"value": 3}, "factor/petite": {"value": 0.3}, "gain/full-ft/1": {"value": 2.0}}
-    assert factor_of(numbers, "lora") == 3.0
-    assert isinstance(factor_of(numbers, "lora"), float)
-    assert factor_of(numbers, "petite") == 0.3
-    with pytest.raises(InputError, match="the tuning run has no 'petit'. Did you mean 'petite'"):
-        factor_of(numbers, "petit")
-    with pytest.raises(InputError, match="the tuning run has no 'full-ft'"):
-        factor_of(numbers, "full-ft")
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [("lora->ssf", 0.3), ("ssf->ssf", 0.3), ("petite-bitfit", 0.3), ("lora+bitfit", 3.0), ("ssf->lora", 7.0)],
-)
-def test_a_row_without_its_own_factor_takes_that_of_its_settings(row, expected):
-    numbers = {f"factor/{r}": {"value": v} for r, v in (("petite", 0.3), ("lora", 3.0), ("ssf->lora", 7.0))}
-    assert factor_of(numbers, row) == expected
-
-
 def test_a_source_that_pads_is_tuned_and_scored_on_a_short_grid(sources, sets):
     short = [
         replace(s, **{n: getattr(s, n)[..., :12] for n in ("short", "long", "ideal", "truth", "brain")}) for s in sets
@@ -306,3 +295,9 @@ def test_a_source_that_pads_is_tuned_and_scored_on_a_short_grid(sources, sets):
     padding = replace(sources["unetr"], settings=replace(sources["unetr"].settings, pad=True))
     tuned = fine_tune(padding, "bitfit", recipe, *short, **WORDS)
     assert tuned.predicted.shape == short[1].long.shape
+
+
+def test_every_row_has_a_name():
+    assert row_title("unetr", STATISTICS_KEPT) == "Full-FT, statistics kept"
+    assert row_title("unetr", "lora+bitfit") == "LoRA + BitFit"
+    assert row_title("cvt-gan", "vpt->vpt") == "VPT → VPT"
