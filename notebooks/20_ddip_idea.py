@@ -231,8 +231,7 @@ show(
     ddip.draw_overview(chain, subject.mr, chain["$x_0$"], exam.counts[0]),
     name="fig-ddip-overview",
     caption="DDIP, drawn from this page's own images: at every noise level (a) the "
-    "network is adapted to the counts by splitting, then (b) it makes the step to "
-    "less noise.",
+    "network is adapted by splitting, then (b) it makes the step to less noise.",
     alt="A row of four images from noise to a brain; below, two boxes: adaptation, "
     "where the network's clean image is compared with the counts, and sampling, where "
     "the adapted network gives the next image.",
