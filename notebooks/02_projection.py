@@ -20,7 +20,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style
+from petrecon.compendium import (
+    image,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+)
 from petrecon.phantoms import activity, make_subject
 from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
 from petrecon.reconstruct import fbp
@@ -28,8 +36,10 @@ from petrecon.reconstruct import fbp
 style()
 size = profile_sizes("02_projection", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
-subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
+geometry = card.geometry(coarsening=profile, dims=2)
+subject = make_subject(
+    anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size
+)
 brain = activity(subject, tracer, seed=seed).double()
 P = make_projector(geometry, dtype=torch.float64)
 record_backend(P)
@@ -41,14 +51,19 @@ record_backend(P)
 sinogram = P(brain)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8))
 image(axes[0], brain, geometry.voxel_size, label="activity (kBq/mL)")
-shown = axes[1].imshow(sinogram.T, aspect="auto", origin="lower", cmap="magma", interpolation="nearest")
+shown = axes[1].imshow(
+    sinogram.T, aspect="auto", origin="lower", cmap="magma", interpolation="nearest"
+)
 axes[1].set(xlabel="radial bin (index)", ylabel="view (index)")
 fig.colorbar(shown, ax=axes[1], label="line integral (kBq/mL · mm)")
 show(
     fig,
     name="fig-sinogram-@RUN@",
-    caption=f"A slice of one individual brain (left) and its line integrals along every line of the {card.title} (right).",
-    alt=f"Left: axial slice of tracer activity with a bright cortical ribbon, up to {brain.max():.0f} kBq/mL. Right: its sinogram, a band of overlapping sine curves, up to {sinogram.max():.0f} kBq/mL mm.",
+    caption="A slice of one individual brain (left) and its line integrals along "
+    f"every line of the {card.title} (right).",
+    alt="Left: axial slice of tracer activity with a bright cortical ribbon, up "
+    f"to {brain.max():.0f} kBq/mL. Right: its sinogram, a band of overlapping "
+    f"sine curves, up to {sinogram.max():.0f} kBq/mL mm.",
 )
 
 # %% [markdown]
@@ -60,7 +75,9 @@ width = torch.from_numpy(np.gradient(geometry.radial_positions(), axis=0))
 per_view = (sinogram * width).sum(0)
 in_image = brain.sum() * float(np.prod(geometry.voxel_size))
 worst = float((per_view / in_image - 1).abs().max())
-show_text(f"Largest deviation of a view's total from the image's: **{100 * worst:.2f} %**.")
+show_text(
+    f"Largest deviation of a view's total from the image's: **{100 * worst:.2f} %**."
+)
 record("view_total_deviation", 100 * worst, unit="%")
 
 # %% [markdown]
@@ -81,8 +98,15 @@ for _ in range(size["pairs"]):
     x = torch.randn(P.in_shape, generator=draw, dtype=torch.float64)
     y = torch.randn(P.out_shape, generator=draw, dtype=torch.float64)
     Px = P(x)
-    errors.append(float(((Px * y).sum() - (x * P.adjoint(y)).sum()).abs() / (Px.norm() * y.norm())))
-show_text(f"Largest error over {len(errors)} random pairs in double precision: **{max(errors):.1e}**.")
+    errors.append(
+        float(
+            ((Px * y).sum() - (x * P.adjoint(y)).sum()).abs() / (Px.norm() * y.norm())
+        )
+    )
+show_text(
+    f"Largest error over {len(errors)} random pairs in double precision: "
+    f"**{max(errors):.1e}**."
+)
 record("adjoint_error", max(errors), note="float64, largest of the random pairs")
 
 # %% [markdown]
@@ -96,12 +120,14 @@ record("adjoint_error", max(errors), note="float64, largest of the random pairs"
 model = AcquisitionModel(P)
 back = P.adjoint(sinogram)
 filtered = fbp(sinogram, model)
+pictures = {
+    "activity (kBq/mL)": brain,
+    "back projection (kBq/mL · mm²)": back,
+    "FBP (kBq/mL)": filtered.clamp(0, float(brain.max())),
+}
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
-image(axes[0], brain, geometry.voxel_size, label="activity (kBq/mL)")
-image(axes[1], back, geometry.voxel_size, label="back projection (kBq/mL · mm²)")
-image(axes[2], filtered, geometry.voxel_size, vmin=0, vmax=float(brain.max()), label="FBP (kBq/mL)")
-for ax, name in zip(axes, ("truth", "back projection", "filtered back projection"), strict=True):
-    ax.set_title(name)
+for ax, (label, x) in zip(axes, pictures.items(), strict=True):
+    image(ax, x, geometry.voxel_size, label=label, axes=False)
 inside = brain > 0
 error = float((filtered - brain)[inside].norm() / brain[inside].norm())
 correlation = float(np.corrcoef(back.ravel(), brain.ravel())[0, 1])
@@ -109,7 +135,9 @@ show(
     fig,
     name="fig-fbp-@RUN@",
     caption="The same noise-free sinogram, back projected and filtered back projected.",
-    alt=f"Three slices: the truth; its back projection, a smooth blob that correlates {correlation:.2f} with the truth; and filtered back projection, sharp again, with a relative error of {100 * error:.0f} percent.",
+    alt="Three slices: the truth; its back projection, which correlates "
+    f"{correlation:.2f} with the truth; and filtered back projection, with a "
+    f"relative error of {100 * error:.0f} percent.",
 )
 record("fbp_relative_error", 100 * error, unit="%", note="noise-free, within the head")
 
@@ -130,7 +158,7 @@ record("fbp_relative_error", 100 * error, unit="%", note="noise-free, within the
 
 # %%
 def mismatch(zero_mean: bool) -> float:
-    """Return the dot-product error of the shifted pair, each side divided as in the usual positive test."""
+    """Return the error of the shifted pair, divided as in the usual positive test."""
     x = torch.randn(P.in_shape, generator=draw, dtype=torch.float64)
     y = torch.randn(P.out_shape, generator=draw, dtype=torch.float64)
     x, y = (x, y) if zero_mean else (x.abs(), y.abs())
@@ -139,8 +167,11 @@ def mismatch(zero_mean: bool) -> float:
 
 
 show_text(
-    f"Relative difference of the two sides: positive numbers {mismatch(False):.1e}, zero-mean numbers {mismatch(True):.1e}. With positive "
-    "numbers a wrong pair looks almost right; with zero-mean numbers the two sides have nothing to do with each other."
+    "Relative difference of the two sides: positive numbers "
+    f"{mismatch(False):.1e}, zero-mean numbers {mismatch(True):.1e}. With "
+    "positive "
+    "numbers a wrong pair looks almost right; with zero-mean numbers the two "
+    "sides have nothing to do with each other."
 )
 
 # %% [markdown]

@@ -13,21 +13,22 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
 
 from petrecon.compendium import (
-    image,
+    compare,
+    curves,
+    panels,
     profile_sizes,
     record,
     record_backend,
     save_array,
-    show,
     show_text,
     style,
-    table,
 )
 from petrecon.metrics import format_interval, jackknife
 from petrecon.phantoms import make_subject, simulate_exam
@@ -37,9 +38,19 @@ from petrecon.reconstruct import gaussian_filter, map_em, mlem, penalty_by_name
 style()
 size = profile_sizes("04_regularisation", profile)
 card = load_scanner(scanner)
-geometry = card.geometry(profile, dims=2)
-subject = make_subject(anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size)
-exam = simulate_exam(subject, tracer, card, dose=dose, seed=seed, profile=profile, realisations=size["realisations"])
+geometry = card.geometry(coarsening=profile, dims=2)
+subject = make_subject(
+    anatomy, seed=seed, image_shape=geometry.image_shape, voxel_size=geometry.voxel_size
+)
+exam = simulate_exam(
+    subject,
+    tracer,
+    card,
+    dose=dose,
+    seed=seed,
+    coarsening=profile,
+    realisations=size["realisations"],
+)
 y, model, truth = exam.counts, exam.model, exam.truth
 record_backend(model.projector)
 
@@ -64,7 +75,10 @@ paths = {
     "rdp": np.geomspace(0.1, 30.0, count),
     "tv": np.geomspace(0.1, 10.0, count),
 }
-results: dict[str, list[tuple[float, torch.Tensor]]] = {"MLEM, stopped early": [], "MLEM + Gaussian": []}
+results: dict[str, list[tuple[float, torch.Tensor]]] = {
+    "MLEM, stopped early": [],
+    "MLEM + Gaussian": [],
+}
 stops = sorted({int(k) for k in np.geomspace(4, size["iterations"], 2 * count)})
 
 
@@ -76,7 +90,9 @@ def keep(k: int, x: torch.Tensor) -> None:
 
 late = mlem(y, model, size["iterations"], callback=keep)
 for fwhm in np.linspace(3.0, 14.0, count):
-    results["MLEM + Gaussian"].append((float(fwhm), gaussian_filter(late, geometry.voxel_size, float(fwhm))))
+    results["MLEM + Gaussian"].append(
+        (float(fwhm), gaussian_filter(late, geometry.voxel_size, float(fwhm)))
+    )
 change: dict[str, float] = {}
 for name, strengths in paths.items():
     results[f"MAP, {name}"] = []
@@ -93,10 +109,15 @@ for name, strengths in paths.items():
         change[f"{name} {s:.2g}"] = 100 * float((x - steps[-11]).norm() / x.norm())
         results[f"MAP, {name}"].append((float(s), x))
 show_text(
-    f"Every MAP image starts from the last MLEM image and is iterated {size['map_iterations']} times; over the last ten iterations none changes by more than {max(change.values()):.2f} % of its norm."
+    "Every MAP image starts from the last MLEM image and is iterated "
+    f"{size['map_iterations']} times; over the last ten iterations none changes "
+    f"by more than {max(change.values()):.2f} % of its norm."
 )
 record(
-    "map_last_change", max(change.values()), unit="%", note="largest change over the last ten iterations, all settings"
+    "map_last_change",
+    max(change.values()),
+    unit="%",
+    note="largest change over the last ten iterations, all settings",
 )
 
 # %% [markdown]
@@ -115,7 +136,7 @@ every = np.arange(size["realisations"])
 
 
 def point(images: torch.Tensor, pick: np.ndarray) -> tuple[float, float]:
-    """Return |bias| in grey matter and noise in white matter, in percent, over the picked realisations."""
+    """Return |bias| of grey matter and noise of white matter, %, of some draws."""
     chosen = images[torch.from_numpy(pick.astype(int))]
     bias = 100 * abs(float(chosen[:, grey].mean()) / true_grey - 1)
     noise = 100 * float(chosen[:, white].var(0).mean()) ** 0.5 / true_white
@@ -128,22 +149,19 @@ rows = [
     for setting, images in path
     for b, n in [point(images, every)]
 ]
-curves = pd.DataFrame(rows)
-fig, ax = plt.subplots(figsize=(6.8, 4.4))
-for (method, group), marker in zip(curves.groupby("method", sort=False), "os^Dv", strict=True):
-    ax.plot(group["noise (%)"], group["bias (%)"], marker=marker, ms=4, label=method)
-ax.set(xlabel="noise in white matter, standard deviation (%)", ylabel="bias in grey matter, absolute (%)")
-ax.legend()
-lowest = curves.loc[curves.groupby("method")["bias (%)"].idxmin()]
-show(
-    fig,
+knobs = pd.DataFrame(rows)
+curves(
+    {
+        m: (g["noise (%)"], g["bias (%)"])
+        for m, g in knobs.groupby("method", sort=False)
+    },
+    formats=dict(zip(results, ("o-", "s-", "^-", "D-", "v-"), strict=True)),
+    xlabel="noise in white matter, standard deviation (%)",
+    ylabel="bias in grey matter, absolute (%)",
     name="fig-tradeoff-@RUN@",
-    caption=f"Bias against noise of five methods at dose {dose:g} on the {card.title}, over {len(every)} realisations. Along each curve one knob turns; nearer the origin is better.",
-    alt="Five curves of bias in grey matter against noise in white matter; bias falls as noise grows. Least bias reached: "
-    + "; ".join(
-        f"{r['method']} {r['bias (%)']:.1f} percent at {r['noise (%)']:.0f} percent noise" for _, r in lowest.iterrows()
-    )
-    + ".",
+    caption=f"Bias against noise of five methods at dose {dose:g} on the "
+    f"{card.title}, over {len(every)} realisations. Along each curve one "
+    "knob turns; nearer the origin is better.",
 )
 
 # %% [markdown]
@@ -155,31 +173,38 @@ show(
 
 
 def at_noise(method: str, level: float, pick: np.ndarray) -> float:
-    """Return the bias of a method where its noise crosses `level`, by linear interpolation along its curve."""
-    points = sorted((n, b) for b, n in (point(images, pick) for _, images in results[method]))
+    """Return a method's bias where its noise crosses `level`, between settings."""
+    points = sorted(
+        (n, b) for b, n in (point(images, pick) for _, images in results[method])
+    )
     noise, bias = np.array(points).T
     return float(np.interp(level, noise, bias))
 
 
-spans = curves.groupby("method")["noise (%)"].agg(["min", "max"])
+spans = knobs.groupby("method")["noise (%)"].agg(["min", "max"])
 level = float(np.sqrt(spans["min"].max() * spans["max"].min()))
-found = {}
-for method in results:
-    bias = jackknife(every, lambda pick, method=method: at_noise(method, level, pick), units="noise draws")
-    found[method] = record(f"bias_at_equal_noise/{method}", interval=bias, unit="%")
-table(
-    pd.DataFrame(
-        {"method": m, "bias (%)": format_interval(found[m], 1, over=False)}
-        for m in sorted(found, key=lambda m: found[m].value)
-    ),
+bias = {
+    method: jackknife(every, partial(at_noise, method, level), units="noise draws")
+    for method in results
+}
+compare(
+    {method: bias[method] for method in sorted(bias, key=lambda m: bias[m].value)},
+    key="bias_at_equal_noise",
+    units="noise draws",
+    unit="%",
+    columns={"": "bias (%)"},
+    digits=1,
     name="tab-equal-noise-@RUN@",
-    caption=f"Bias in grey matter where the noise in white matter is {level:.0f} %, with its interval over {len(every)} realisations.",
+    caption=f"Bias in grey matter where the noise in white matter is {level:.0f} "
+    f"%, with its interval over {len(every)} realisations.",
 )
 
 
 def difference(pick: np.ndarray) -> float:
-    """Return the bias of RDP minus that of MLEM stopped early, at equal noise, in percentage points."""
-    return at_noise("MAP, rdp", level, pick) - at_noise("MLEM, stopped early", level, pick)
+    """Return the bias of RDP minus that of MLEM stopped early, at equal noise."""
+    return at_noise("MAP, rdp", level, pick) - at_noise(
+        "MLEM, stopped early", level, pick
+    )
 
 
 apart = record(
@@ -190,31 +215,27 @@ apart = record(
     note=f"at {level:.0f} % noise",
 )
 show_text(
-    f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: **{format_interval(apart, 1, unit='percentage points')}**."
+    f"At {level:.0f} % noise, bias of RDP minus bias of MLEM stopped early: "
+    f"**{format_interval(apart, 1, unit='percentage points')}**."
 )
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(2, 3, figsize=(7.8, 6.6))
-top = float(truth.max())
-image(axes[0, 0], truth, geometry.voxel_size, vmin=0, vmax=top, axes=False)
-axes[0, 0].set_title("truth")
-closest = {}
-for ax, method in zip(axes.ravel()[1:], results, strict=True):
-    setting, images = min(results[method], key=lambda one: abs(point(one[1], every)[1] - level))
-    closest[method] = setting
-    drawn = image(ax, images[0], geometry.voxel_size, vmin=0, vmax=top, axes=False)
-    ax.set_title(f"{method}\nknob at {setting:.3g}")
-for ax in axes.ravel():
-    ax.set(xlim=(-95, 95), ylim=(-115, 115))
-fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.6)
-save_array("rdp", min(results["MAP, rdp"], key=lambda one: abs(point(one[1], every)[1] - level))[1][0], unit="kBq/mL")
-show(
-    fig,
+closest = {
+    method: min(path, key=lambda one: abs(point(one[1], every)[1] - level))
+    for method, path in results.items()
+}
+save_array("rdp", closest["MAP, rdp"][1][0], unit="kBq/mL")
+panels(
+    {
+        "truth": truth,
+        **{f"{m}\nknob at {s:.3g}": x[0] for m, (s, x) in closest.items()},
+    },
+    truth="truth",
+    columns=3,
+    voxel_size=geometry.voxel_size,
     name="fig-equal-noise-@RUN@",
-    caption=f"One realisation of every method at the setting whose noise is nearest to {level:.0f} %.",
-    alt="Six axial slices: the truth and five reconstructions at about equal noise. Settings: "
-    + ", ".join(f"{m} at {s:.3g}" for m, s in closest.items())
-    + ".",
+    caption="One realisation of every method at the setting whose noise is "
+    f"nearest to {level:.0f} %.",
 )
 
 # %% [markdown]
@@ -241,8 +262,12 @@ errors = pd.DataFrame(
 span = errors.groupby("method")["error"].agg(["min", "max"])
 show_text(
     "RMS error over each method's own settings, in kBq/mL: "
-    + "; ".join(f"{m} from {r['min']:.2f} to {r['max']:.2f}" for m, r in span.iterrows())
-    + ". Where the ranges overlap, either can be made to win. Believe a ranking that gives the whole curve, or equal effort in tuning both, and an interval."
+    + "; ".join(
+        f"{m} from {r['min']:.2f} to {r['max']:.2f}" for m, r in span.iterrows()
+    )
+    + ". Where the ranges overlap, either can be made to win. Believe a ranking "
+    "that gives the whole curve, or equal effort in tuning both, and an "
+    "interval."
 )
 
 # %% [markdown]

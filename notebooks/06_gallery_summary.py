@@ -18,129 +18,133 @@ import seaborn as sns
 
 from petrecon.compendium import (
     as_interval,
-    image,
+    compare,
     load_array,
     load_numbers,
+    panels,
     planned_runs,
     record,
     show,
     show_text,
     style,
-    table,
 )
 from petrecon.metrics import format_interval, paired_interval, range_of
 from petrecon.projectors import load_scanner
 
 style()
 planned = planned_runs("05_gallery", profile)
-names, doses = (list(dict.fromkeys(run[name] for run in planned)) for name in ("scanner", "dose"))
-numbers = {(s, d): load_numbers("05_gallery", scanner=s, dose=d, profile=profile) for s in names for d in doses}
+names, doses = (
+    list(dict.fromkeys(run[name] for run in planned)) for name in ("scanner", "dose")
+)
+numbers = {
+    (s, d): load_numbers("05_gallery", scanner=s, dose=d, profile=profile)
+    for s in names
+    for d in doses
+}
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(len(names), len(doses) + 1, figsize=(8.4, 10.2))
-for row, scanner in zip(axes, names, strict=True):
-    voxel = load_scanner(scanner).geometry(profile, dims=2).voxel_size
-    truth = load_array("truth", "05_gallery", scanner=scanner, dose=1.0, profile=profile)
-    for ax, dose in zip(row, [None, *doses], strict=True):
-        picture = (
-            truth if dose is None else load_array("image", "05_gallery", scanner=scanner, dose=dose, profile=profile)
-        )
-        drawn = image(ax, picture, voxel, vmin=0, vmax=float(truth.max()), axes=False)
-        ax.set_xlim(-95, 95)
-        ax.set_ylim(-115, 115)
-        ax.set_title(
-            (f"{scanner}\n" if dose is None else "\n") + ("truth" if dose is None else f"dose {dose:g}"), fontsize=8
-        )
-fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.4)
+
+
+def picture(key: str, scanner: str, dose: float) -> np.ndarray:
+    """Return an image of the gallery's run of this scanner and dose."""
+    run = {"scanner": scanner, "dose": dose, "profile": profile}
+    return load_array(key, "05_gallery", **run)
+
+
 error = {key: n["nrmse"]["value"] for key, n in numbers.items()}
-best, worst = min(error, key=error.__getitem__), max(error, key=error.__getitem__)
-show(
-    fig,
+panels(
+    {
+        s: {
+            "truth": picture("truth", s, 1.0),
+            **{f"dose {d:g}": picture("image", s, d) for d in doses},
+        }
+        for s in names
+    },
+    truth="truth",
+    scores={s: {f"dose {d:g}": error[s, d] for d in doses} for s in names},
+    score_name="NRMSE",
+    score_unit="%",
+    voxel_size={
+        s: load_scanner(s).geometry(coarsening=profile, dims=2).voxel_size
+        for s in names
+    },
     name="fig-mosaic",
-    caption=f"One brain on {len(names)} scanners: the truth on each scanner's own grid, and OSEM with a 4 mm filter at {len(doses)} doses.",
-    alt=f"Mosaic of axial slices, {len(names)} scanners by {len(doses)} doses beside the truth. Error is least for {best[0]} at dose {best[1]:g} ({error[best]:.1f} percent) and largest for {worst[0]} at dose {worst[1]:g} ({error[worst]:.1f} percent).",
+    caption=f"One brain on {len(names)} scanners: the truth on each scanner's own "
+    f"grid, and OSEM with a 4 mm filter at {len(doses)} doses.",
 )
 
 # %% [markdown]
 # ## The numbers
 
 # %% tags=["hide-input"]
-rows = []
-for (scanner, dose), found in numbers.items():
-    rows.append(
-        {
-            "scanner": scanner,
-            "dose": dose,
-            "prompts (thousands)": found["prompts"]["value"] / 1e3,
-            "NRMSE (%)": found["nrmse"]["value"],
-            "with interval": format_interval(as_interval(found["nrmse"])),
-            "PSNR (dB)": found["psnr"]["value"],
-            "SSIM": found["ssim"]["value"],
-            "CRC": found["crc"]["value"],
-            "noise (%)": found["noise"]["value"],
-        }
-    )
-results = pd.DataFrame(rows)
-table(
-    results,
-    name="tab-gallery",
-    caption=f"{len(planned)} runs. Intervals are over noise realisations. CRC: contrast recovery of grey against white matter; noise: standard deviation in white matter.",
-    formats={
-        "dose": "g",
-        "prompts (thousands)": ".0f",
-        "NRMSE (%)": ".2f",
-        "PSNR (dB)": ".1f",
-        "SSIM": ".3f",
-        "CRC": ".2f",
-        "noise (%)": ".0f",
+columns = {
+    "prompts": "prompts",
+    "nrmse": "NRMSE (%)",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "crc": "CRC",
+    "noise": "noise (%)",
+}
+compare(
+    {
+        f"{s}, {d:g}": {c: as_interval(n[c]) for c in columns}
+        for (s, d), n in numbers.items()
     },
+    key=None,
+    units="noise draws",
+    row_name="scanner, dose",
+    columns=columns,
+    digits={"prompts": 0, "psnr": 1, "ssim": 3, "noise": 0},
+    name="tab-gallery",
+    caption=f"{len(planned)} runs. Intervals are over noise realisations. CRC: "
+    "contrast recovery of grey against white matter; noise: standard "
+    "deviation in white matter.",
 )
 
 # %% tags=["hide-input"]
 points = pd.DataFrame(
-    [
-        {"scanner": s, "dose": f"{d:g}", "NRMSE (%)": v}
-        for (s, d), found in numbers.items()
-        for v in found["nrmse"]["samples"]
-    ]
+    {"scanner": s, "dose": f"{d:g}", "NRMSE (%)": v}
+    for (s, d), found in numbers.items()
+    for v in found["nrmse"]["samples"]
 )
 fig, ax = plt.subplots(figsize=(7.0, 3.8))
-sns.pointplot(
-    points,
-    x="dose",
-    y="NRMSE (%)",
-    hue="scanner",
-    dodge=0.3,
-    errorbar=("pi", 95),
-    ax=ax,
-    linestyle="none",
-    markersize=5,
-)
+points_of = {"dodge": 0.3, "errorbar": ("pi", 95), "linestyle": "none", "markersize": 5}
+sns.pointplot(points, x="dose", y="NRMSE (%)", hue="scanner", ax=ax, **points_of)
 ax.set_xlabel("dose (fraction of the reference exam)")
 sns.move_legend(ax, "upper left", bbox_to_anchor=(1.0, 1.0), title="scanner")
-means = results.pivot(index="scanner", columns="dose", values="NRMSE (%)")
 show(
     fig,
     name="fig-gallery-nrmse",
     caption="Error of every run; bars span 95 % of the noise realisations.",
     alt=f"Error against dose for {len(names)} scanners: "
-    + "; ".join(f"{s} from {r[doses[0]]:.1f} to {r[doses[-1]]:.1f} percent" for s, r in means.iterrows())
+    + "; ".join(
+        f"{s} from {error[s, doses[0]]:.1f} to {error[s, doses[-1]]:.1f} percent"
+        for s in names
+    )
     + ".",
 )
 
 # %% tags=["hide-input"]
 error_of = {(s, d): numbers[s, d]["nrmse"]["samples"] for s in names for d in doses}
-gains = {s: paired_interval(error_of[s, 0.25], error_of[s, 1.0], units="noise draws") for s in names}
+gains = {
+    s: paired_interval(error_of[s, 0.25], error_of[s, 1.0], units="noise draws")
+    for s in names
+}
 least = min(gains, key=lambda s: gains[s].value)
 found = record(
     "smallest_nrmse_gain",
-    interval=range_of([g.value for g in gains.values()], units="scanners", value=gains[least].value),
+    interval=range_of(
+        [g.value for g in gains.values()], units="scanners", value=gains[least].value
+    ),
     compares=("dose 1", "dose 0.25"),
     unit="%",
     note=f"{least}, dose 0.25 minus dose 1, mean over realisations",
 )
 show_text(
-    f"From a quarter of the dose to all of it, the error changes least on the {least}: it falls by **{format_interval(gains[least], unit='percentage points')}** over realisations. Over scanners: {format_interval(found)}."
+    "From a quarter of the dose to all of it, the error changes least on the "
+    f"{least}: it falls by "
+    f"**{format_interval(gains[least], unit='percentage points')}** over "
+    f"realisations. Over scanners: {format_interval(found)}."
 )
 
 # %% [markdown]
@@ -168,7 +172,8 @@ for scanner in names:
     quarter, whole = error[scanner, 0.25] ** 2, error[scanner, 1.0] ** 2
     noise_part = (quarter - whole) / 3
     show_text(
-        f"{scanner}: noise {np.sqrt(max(noise_part, 0)):.1f} %, everything else (resolution, grid, filter) {np.sqrt(max(whole - noise_part, 0)):.1f} %."
+        f"{scanner}: noise {np.sqrt(max(noise_part, 0)):.1f} %, everything else "
+        f"(resolution, grid, filter) {np.sqrt(max(whole - noise_part, 0)):.1f} %."
     )
 
 # %% [markdown]

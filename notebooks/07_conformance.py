@@ -12,14 +12,22 @@ profile: str = "quick"
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
 
-from petrecon.compendium import record, record_backend, show, show_text, style, table
+from petrecon.compendium import (
+    ranking,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.projectors import available_backends, make_projector
 from petrecon.studies import conformance
+from petrecon.studies.conformance_report import by_property, chords_by_box, summary
 
 style()
 for name, version in available_backends().items():
@@ -27,16 +35,7 @@ for name, version in available_backends().items():
 
 # %%
 results = pd.DataFrame(conformance.run() + conformance.run(dtype=torch.float32))
-versions = available_backends()
-missing = sorted({"matrix", "joseph", "parallelproj"} - set(versions))
-failed = results[~results["passed"]]
-show_text(
-    f"**{int(results['passed'].sum())} of {len(results)}** checks pass, on "
-    + ", ".join(f"{name} ({version})" for name, version in versions.items())
-    + "."
-    + (f" Failing: {'; '.join(sorted(set(failed['backend'] + ', ' + failed['property'])))}." if len(failed) else "")
-    + (f" Not installed where this page was made: {', '.join(missing)}." if missing else "")
-)
+show_text(summary(results))
 
 # %% [markdown]
 # ## Property by property
@@ -46,27 +45,24 @@ show_text(
 # Hessian–vector products are right: learning hyperparameters through a reconstruction rests on it.
 
 # %% tags=["hide-input"]
-order = list(dict.fromkeys(results["property"]))
-mark = results.apply(lambda row: f"{row['measured']:.0e}" + ("" if row["passed"] else " FAIL"), axis=1)
-limit = results["threshold"].map("{:.0e}".format)
-
-
-def both(values: pd.Series) -> str:
-    """Join the two precisions, double first; once if they agree."""
-    return " / ".join(dict.fromkeys(values))
-
-
-grid = results.assign(measured=mark, allowed=limit).sort_values("dtype", ascending=False)
-compact = grid.pivot_table(index="property", columns="backend", values="measured", aggfunc=both).loc[order]
-compact.insert(0, "allowed", grid.groupby("property")["allowed"].agg(both))
+compact = by_property(results)
 table(
-    compact.reset_index(),
+    compact,
     name="tab-conformance",
-    caption="Every property on every backend, in double / single precision: what is allowed and what was measured. Errors are relative, of chords in voxels, of orientation in mm.",
+    caption="Every property on every backend, in double / single precision: what "
+    "is allowed and what was measured. Errors are relative, of chords in "
+    "voxels, of orientation in mm.",
 )
-single = results[(results["property"] == "adjoint: dot product") & (results["dtype"] == "float32")]
+single = results[
+    (results["property"] == "adjoint: dot product") & (results["dtype"] == "float32")
+]
 worst = float(single["measured"].max())
-record("largest_dot_product_error", worst, kind="exact", note="largest of 25 random pairs on every backend")
+record(
+    "largest_dot_product_error",
+    worst,
+    kind="exact",
+    note="largest of 25 random pairs on every backend",
+)
 
 # %% [markdown]
 # ## Lines that graze
@@ -77,35 +73,29 @@ record("largest_dot_product_error", worst, kind="exact", note="largest of 25 ran
 # the projector on its own.
 
 # %% tags=["hide-input"]
-chords = results[results["property"].str.startswith("chords of a box") & (results["dtype"] == "float32")].copy()
-chords["lines"] = chords["property"].str.extract(r"lines (.*?)(?:, zero border)?$")[0]
-chords["box"] = np.where(
-    chords["property"].str.endswith("zero border"), "border of one empty voxel", "filled to its faces"
-)
+chords = chords_by_box(results)
+largest = chords.groupby("backend")["measured"].max().to_dict()
 fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.6), sharey=True)
 for ax, (box, group) in zip(axes, chords.groupby("box", sort=False), strict=True):
     sns.barplot(group, x="lines", y="measured", hue="backend", ax=ax)
     ax.axhline(0.05, color="0.4", ls=":", label="allowed")
-    ax.set_title(box)
-    ax.set(xlabel="lines", ylabel="mean chord error (voxels)")
+    ax.set(title=box, xlabel="lines", ylabel="mean chord error (voxels)")
     ax.legend()
-say_worst = chords.groupby("backend")["measured"].max()
 show(
     fig,
     name="fig-grazing",
-    caption="Mean error of the chord through a box of ones, over 100,000 random lines of each kind.",
-    alt="Bar chart of mean chord error by kind of line, for a box filled to its faces and one with an empty border. Largest per backend: "
-    + "; ".join(f"{name} {value:.3f} voxels" for name, value in say_worst.items())
-    + ".",
+    caption="Mean error of the chord through a box of ones, over 100,000 random "
+    "lines of each kind.",
+    alt=ranking(largest, "Mean chord error", "voxel") + ".",
     dimensionless=["lines"],
 )
-ours = chords[chords["backend"].isin(["matrix", "joseph"])]["measured"]
 record(
     "mean_chord_error",
-    float(ours.max()),
+    max(largest["matrix"], largest["joseph"]),
     kind="exact",
     unit="voxel",
-    note="largest over kinds of lines and built-in backends, each the mean of 100,000 lines",
+    note="largest over kinds of lines and built-in backends, each the mean of "
+    "100,000 lines",
 )
 
 # %% [markdown]
@@ -123,10 +113,13 @@ record(
 
 # %%
 lost = conformance.centring_error(
-    lambda geometry: make_projector(geometry, dtype=torch.float64), torch.float64, shift=0.15
+    lambda geometry: make_projector(geometry, dtype=torch.float64),
+    torch.float64,
+    shift=0.15,
 )
 show_text(
-    f"Linear interpolation gives the slice a weight of 1 − 0.15, so 15 % is lost; measured: {100 * lost:.1f} %. Our 2D geometry is centred by construction."
+    "Linear interpolation gives the slice a weight of 1 − 0.15, so 15 % is lost; "
+    f"measured: {100 * lost:.1f} %. Our 2D geometry is centred by construction."
 )
 
 # %% [markdown]

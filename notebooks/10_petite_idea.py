@@ -17,23 +17,29 @@ profile: str = "quick"
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.compendium import (
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+)
 from petrecon.models.stages import build_on_meta, stages
-from petrecon.peft import apply_recipe, count, petite_recipe, single_methods
-from petrecon.peft.drawing import draw_blocks, draw_network, insertions
+from petrecon.peft import apply_recipe, count, single_methods
 from petrecon.petite import ANATOMIES
 from petrecon.projectors import load_scanner
-from petrecon.studies import petite_tables
-from petrecon.studies.petite_linear import AS_IT_COMES, TUNED, transfer
-from petrecon.studies.petite_pictures import draw_pairs, draw_transfer
-from petrecon.studies.petite_scheme import draw_scheme
+from petrecon.studies import petite_idea, petite_tables
+from petrecon.studies.petite_pictures import draw_transfer
+from petrecon.studies.petite_recipes import LABELS
+from petrecon.studies.petite_rivals import AS_IT_COMES, TUNED, transfer
 from petrecon.studies.petite_slices import noise_facts, slice_set
 
 style()
-size, specs, unetr = profile_sizes("10_petite_idea", profile), petite_tables.NETWORKS, petite_tables.NETWORKS["UNETR"]
-published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for k in (1, 2, 3, 4, 6, 7)}
+size, specs = profile_sizes("10_petite_idea", profile), petite_tables.NETWORKS
+unetr = specs["UNETR"]
 
 # %% [markdown]
 # ## Five scanners
@@ -41,37 +47,36 @@ published = {k: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")) for
 # The paper sorts FDG brain scans of the ADNI study by image grid into five groups, its five "scanners"; it names no model. Our cards fit the grids. Groups 1 and 2 share one voxel size, and nothing printed tells them apart but eight planes: a Biograph mMR, with its own grid, stands in for the second.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.scanners_table(published[3]),
-    name="tab-petite-3",
-    caption="Table 3 of the paper (left) and the scanner cards that stand in for its groups (right; paper profile). Voxels: side in the plane × height. OHSU: Oregon Health & Science University; UCSD: University of California San Diego.",
-)
+petite_idea.show_scanners_table()
 
 # %% [markdown]
 # ## What differs
 #
-# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/petite.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
+# One head on every scanner, one slice, six frames of five minutes, each reconstructed as that scanner's users would (`data/reconstruction-protocols.yml`). The short scan is the first frame, the long one the mean of all six. As in the paper, every volume is scaled to $[0, 1]$ by its own minimum and maximum before a network sees it. So the brightest *noise* voxel sets the scale of a short scan, and the network must learn a gain as well.
 
 # %%
 machines = list(dict.fromkeys([*petite_tables.CARDS, source, target]))
-names = [load_scanner(m).name for m in machines]
+names = {m: load_scanner(m).name for m in machines}
+heads = {split: (ANATOMIES[split] * 4)[: size[split]] for split in ("test", "train")}
 train, test = {}, {}
-for i, m in enumerate(machines):  # test heads are the same on every scanner, training heads are not
-    test[m] = slice_set(m, (ANATOMIES["test"] * 4)[: size["test"]], seed, profile=profile)
-    train[m] = slice_set(m, (ANATOMIES["train"] * 4)[: size["train"]], seed + 100 * (i + 1), profile=profile)
+for i, m in enumerate(machines):  # the same test heads everywhere, other training heads
+    own = seed + 100 * (i + 1)
+    test[m] = slice_set(m, heads["test"], seed, coarsening=profile)
+    train[m] = slice_set(m, heads["train"], own, coarsening=profile)
 record_backend(test[source].projector)
-facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names)
+facts = pd.DataFrame([noise_facts(test[m]) for m in machines], index=names.values())
+low, high, at_low, at_high = facts.min(), facts.max(), facts.idxmin(), facts.idxmax()
 
 # %% tags=["hide-input"]
-show(
-    draw_pairs(dict(zip(names, test.values(), strict=True))),
-    name="fig-petite-scanners",
-    caption="One head on every scanner: the first five minutes (top) and all thirty (bottom), each scaled to its own range, as a network sees it.",
-    alt="Noise of the short scan in bright tissue: " + ", ".join(f"{k} {v:.0f} %" for k, v in facts["noise"].items()),
-)
-low_high = {k: f"{v.min():.2f} ({v.idxmin()}) to {v.max():.2f} ({v.idxmax()})" for k, v in facts.items()}
+petite_idea.show_scans(test, facts["noise"])
+ranges = {
+    k: f"{low[k]:.2f} ({at_low[k]}) to {high[k]:.2f} ({at_high[k]})" for k in facts
+}
 show_text(
-    f"In the same head the noise of the short scan in bright tissue is {low_high['noise']} per cent, its correlation between neighbouring voxels {low_high['grain']}, and the gain from the scaled short to the scaled long scan {low_high['gain']}."
+    "In the same head the noise of the short scan in bright tissue is "
+    f"{ranges['noise']} per cent, its correlation between neighbouring voxels "
+    f"{ranges['grain']}, and the gain from the scaled short to the scaled long scan "
+    f"{ranges['gain']}."
 )
 
 # %% [markdown]
@@ -80,21 +85,37 @@ show_text(
 # One convolution of $5\times5$ voxels and an offset: 26 numbers, which least squares finds exactly. Train it on one scanner and use it on another. Then freeze it and learn two numbers on the target scanner, a scale $s$ and a shift $t$ of its output: a miniature of what follows.
 
 # %% tags=["hide-input"]
-maps, shared = transfer(train, test), transfer(train, test, "shared")
-off, at = ~np.eye(len(machines), dtype=bool), (machines.index(source), machines.index(target))
-for scaling, both in (("each", maps), ("shared", shared)):
+away = ~np.eye(len(machines), dtype=bool)
+there = machines.index(source), machines.index(target)
+maps = {scaling: transfer(train, test, scaling) for scaling in ("each", "shared")}
+mean = {}
+for scaling, both in maps.items():
     for name, values in both.items():
-        record(f"toy/{scaling}/{name}", float(values[off].mean()), unit="dB", compares=(name, "own training"))
-mean = [f"{both[n][off].mean():+.1f} dB" for both in (maps, shared) for n in (AS_IT_COMES, TUNED)]
+        mean[scaling, name] = f"{values[away].mean():+.1f} dB"
+        compared = (name, "own training")
+        record(
+            f"toy/{scaling}/{name}", values[away].mean(), unit="dB", compares=compared
+        )
+each, worst = maps["each"], -maps["each"][AS_IT_COMES].min()
 show(
-    draw_transfer(maps, names, "PSNR above that of own training (dB)"),
+    draw_transfer(each, list(names.values()), "PSNR above that of own training (dB)"),
     name="fig-petite-toy",
-    caption=f"A network of 26 numbers on other scanners, each scan scaled by its own range: PSNR above the same network trained there ({size['train']} training and {size['test']} test heads; a demonstration, not a claim of the paper).",
-    alt=f"Mean over pairs of different scanners: {mean[0]} as it comes, {mean[1]} with two numbers tuned; the worst pair loses {-maps[AS_IT_COMES].min():.1f} dB.",
+    caption="A network of 26 numbers on other scanners, each scan scaled by its own "
+    f"range: PSNR above the same network trained there ({size['train']} training and "
+    f"{size['test']} test heads; a demonstration, not a claim of the paper).",
+    alt=f"Mean over pairs of different scanners: {mean['each', AS_IT_COMES]} as it "
+    f"comes, {mean['each', TUNED]} with two numbers tuned; the worst pair loses "
+    f"{worst:.1f} dB.",
 )
 show_text(
-    f"From {names[at[0]]} to {names[at[1]]}: **{maps[AS_IT_COMES][at]:+.1f} dB** as it comes, **{maps[TUNED][at]:+.1f} dB** with two of 26 numbers tuned; mean over all pairs {mean[0]} and {mean[1]}. "
-    f"Divide short and long scan by *one* level instead, and the means are {mean[2]} and {mean[3]}. With the published scaling a network has to guess a gain as well, from few heads (hence a plus here and there); that part two numbers can mend. What is left is blur and the grain of the noise."
+    f"From {names[source]} to {names[target]}: **{each[AS_IT_COMES][there]:+.1f} dB** "
+    f"as it comes, **{each[TUNED][there]:+.1f} dB** with two of 26 numbers tuned; mean "
+    f"over all pairs {mean['each', AS_IT_COMES]} and {mean['each', TUNED]}. Divide "
+    "short and long scan by *one* level instead, and the means are "
+    f"{mean['shared', AS_IT_COMES]} and {mean['shared', TUNED]}. With the published "
+    "scaling a network has to guess a gain as well, from few heads (hence a plus here "
+    "and there); that part two numbers can mend. What is left is blur and the grain of "
+    "the noise."
 )
 
 # %% [markdown]
@@ -103,14 +124,7 @@ show_text(
 # The paper's scheme has the same shape, with millions of numbers in place of 26. First pre-train everything on a source scanner that has many pairs. Then, on the target scanner with few (ten subjects in the released scripts), train only what was inserted.
 
 # %% tags=["hide-input"]
-found = count(apply_recipe(build_on_meta(unetr), petite_recipe("unetr")))
-source_target = [(load_scanner(m).title, *(x[0] for x in test[m].scaled())) for m in (source, target)]
-show(
-    draw_scheme(unetr, petite_recipe("unetr"), *source_target),
-    name="fig-petite-scheme",
-    caption="The two steps, for UNETR with the paper's best recipe. Bars: blocks of the encoder and stages of the decoder; orange learns, grey is frozen. An orange edge is an inserted module, an orange foot a trained bias.",
-    alt=f"Diagram in two rows. Above, all {found.total:,} parameters learn from a short and a long scan on {names[at[0]]}; below, on {names[at[1]]}, only {found.trainable:,} do, {found.per_cent:.2f} per cent: thin orange strips beside grey bars.",
-)
+petite_idea.show_scheme(test, source, target)
 
 # %% [markdown]
 # ## Transformers for volumes
@@ -124,19 +138,11 @@ show(
 
 # %% tags=["hide-input"]
 for name, spec in specs.items():
-    recipe, sizes, total = petite_recipe(spec.architecture), stages(spec), count(build_on_meta(spec)).total
-    where = ", ".join(f"{k} ({n:,})" for k, n in insertions(spec, recipe).items())
-    blue = 100 * sum(s.parameters for s in sizes.values() if s.blocks) / total
-    record(f"transformer_share/{name}", blue, unit="%")
-    show(
-        draw_network(spec, recipe),
-        name=f"fig-petite-{spec.architecture}",
-        caption=f"{name} at the paper's widths. Each box: channels × grid, parameters. Blue: transformer, grey: convolution, orange: what the paper's best recipe inserts (besides all biases). Dashed: features passed across.",
-        alt=f"Diagram of {len(sizes)} stages with {total:,} parameters, {blue:.0f} per cent of them in transformer stages. The recipe trains {where}.",
-    )
-tokens, voxels = int(np.prod(stages(unetr)["vit"].grid)), int(np.prod(unetr.patch))
+    petite_idea.show_network(name, spec)
+tokens, voxels = np.prod(stages(unetr)["vit"].grid), np.prod(unetr.patch)
 show_text(
-    f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} voxels would make {voxels**2:,}."
+    f"Why tokens: {tokens} of them make {tokens**2:,} pairs per head; {voxels:,} "
+    f"voxels would make {voxels**2:,}."
 )
 
 # %% [markdown]
@@ -152,14 +158,12 @@ show_text(
 
 # %% tags=["hide-input"]
 shown = ("lora", "adapters", "ssf", "vpt", "bitfit", "layernorm")
-recipes = {petite_tables.LABELS[m]: single_methods("unetr")[m] for m in shown}
-numbers = {title: count(apply_recipe(build_on_meta(unetr), one)).trainable for title, one in recipes.items()}
-show(
-    draw_blocks(unetr, recipes),
-    name="fig-petite-blocks",
-    caption="A transformer block of UNETR with what each method trains (orange); 768→4→768 is a product of rank 4; VPT is ours. Under each title: in the whole network, and its share. Read from the modules.",
-    alt="Six diagrams of one transformer block. Trained: " + ", ".join(f"{t} {n:,}" for t, n in numbers.items()) + ".",
-)
+recipes = {LABELS[method]: single_methods("unetr")[method] for method in shown}
+numbers = {
+    title: count(apply_recipe(build_on_meta(unetr), recipe)).trainable
+    for title, recipe in recipes.items()
+}
+petite_idea.show_blocks(unetr, recipes, numbers)
 
 # %% [markdown]
 # ## How many numbers that is
@@ -167,12 +171,7 @@ show(
 # Networks of the paper's widths can be built without memory (PyTorch's *meta* device) and counted on any machine.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.counts_table(published[1]),
-    name="tab-petite-counts",
-    caption="Parameters that each method trains, counted at the paper's widths, beside the percentages of its Table 1.",
-    formats=dict.fromkeys(specs, ",") | {f"{name}{end} (%)": ".3f" for name in specs for end in ("", ", paper")},
-)
+petite_idea.show_counts()
 
 # %% [markdown]
 # LayerNorm, BitFit, adapters, SSF and VPT come out as printed to about a hundredth of a point (CVT-GAN's BitFit and adapters fit better with the discriminator counted in; UNETR's SSF fits Table 2, which prints 0.2). LoRA does not. In UNETR the released code also builds two layers per block
@@ -183,18 +182,16 @@ table(
 # Why the same method in both halves? Mix-PEFT takes one of LoRA, adapters, SSF, VPT for the encoder, another for the decoder, and BitFit on top. The list is derived by a rule, not typed in: a method is feasible in a part that has the modules it needs.
 
 # %% tags=["hide-input"]
-mixed = petite_tables.mixes_table({"CVT-GAN": published[6], "UNETR": published[7]})
+mixed, refused = petite_idea.show_mixes(), petite_tables.infeasible_table()
+agree = int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
 record("mixes", len(mixed))
-table(
-    mixed,
-    name="tab-petite-mixes",
-    caption="Every feasible mix, all with BitFit, counted, beside the percentages of the paper's Tables 6 and 7.",
-    formats={"parameters": ",", "%": ".3f", "paper (%)": ".2f"},
-)
-refused, agree = petite_tables.infeasible_table(), int(((mixed["%"] - mixed["paper (%)"]).abs() < 0.01).sum())
-record("mixes_as_printed", agree, note="percentages within 0.01 points of the printed ones")
+note = "percentages within 0.01 points of the printed ones"
+record("mixes_as_printed", agree, note=note)
 show_text(
-    f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to within 0.01 points; most of the others hold a LoRA, and for some we know no reason."
+    f"**{len(mixed)} mixes**. Left out: {', '.join(refused['encoder → decoder'])} in "
+    f"UNETR ({refused['why not'][0]}). Of the printed percentages {agree} are ours to "
+    "within 0.01 points; most of the others hold a LoRA, and for some we know no "
+    "reason."
 )
 
 # %% [markdown]
@@ -209,12 +206,7 @@ show_text(
 # The settings of those experiments are published, and ours start from them: the paper counts epochs, we steps, and {doc}`14_petite_results` tunes the learning rate of every row.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.settings_table(published[4]),
-    name="tab-petite-4",
-    caption="Table 4 of the paper, and whether our settings are the same. No-FT: the settings of pre-training.",
-    formats={"learning rate": ".0e", "weight decay": ".0e"},
-)
+petite_idea.show_settings()
 
 # %% [markdown]
 # ## The paper against itself
@@ -222,17 +214,7 @@ table(
 # The printed numbers do not all agree with each other. This is not rare, and it is why this book tests *claims* with intervals rather than chasing a decimal.
 
 # %% tags=["hide-input"]
-table(
-    petite_tables.contradictions_table(*(published[k] for k in (1, 2, 7))),
-    name="tab-petite-itself",
-    caption="Pairs of printed numbers: should they agree, differ or grow?",
-    formats={"first": "g", "second": "g"},
-)
-excess = 100 * petite_tables.nrmse_excess(published[6])
-show_text(
-    f"With volumes scaled to [0, 1], NRMSE = 10^(−PSNR/20) holds for each, so the printed means must lie close to that. In {(excess > 20).sum()} of the {len(excess)} rows of Table 6 the NRMSE is more than a fifth above it, by up to {excess.max():.0f} %. "
-    "The differences that matter, 0.04 to 0.4 dB, come without any spread, and the released code keeps the best epoch on the very subjects it reports."
-)
+petite_idea.show_contradictions()
 
 # %% [markdown]
 # ```{exercise} SSF in five lines
@@ -249,19 +231,27 @@ show_text(
 
 # %%
 class MySSF(nn.Module):
-    def __init__(self, layer: nn.Module, channels: int) -> None:
+    def __init__(self, layer, channels):
         super().__init__()
-        self.layer, self.s, self.t = layer, nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.layer = layer
+        self.s = nn.Parameter(torch.ones(channels))
+        self.t = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h):
         return self.s * self.layer(h) + self.t
 
 
-layer, h = nn.Linear(8, 3), torch.randn(2, 8, generator=torch.Generator().manual_seed(seed))
+layer, h = (
+    nn.Linear(8, 3),
+    torch.randn(2, 8, generator=torch.Generator().manual_seed(seed)),
+)
+unchanged = torch.equal(MySSF(layer, 3)(h), layer(h))
+scaled = (nn.Linear, nn.LayerNorm, nn.Conv3d)
 vit = build_on_meta(unetr).get_submodule("vit")
-channels = [m.weight.shape[0] for m in vit.modules() if isinstance(m, (nn.Linear, nn.LayerNorm, nn.Conv3d))]
+channels = [m.weight.shape[0] for m in vit.modules() if isinstance(m, scaled)]
 show_text(
-    f"Unchanged at start: {torch.equal(MySSF(layer, 3)(h), layer(h))}. {len(channels)} layers, two numbers per channel: **{2 * sum(channels):,}**, the library counts {numbers['SSF']:,}."
+    f"Unchanged at start: {unchanged}. {len(channels)} layers, two numbers per "
+    f"channel: **{2 * sum(channels):,}**, the library counts {numbers['SSF']:,}."
 )
 
 # %% [markdown]

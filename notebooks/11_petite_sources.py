@@ -12,72 +12,66 @@ dose: float = 0.05
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import json
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
+from petrecon.compendium import profile_sizes, record, show, show_text, style, table
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
-from petrecon.petite import (
-    instrument,
-    load_pairs,
-    load_source,
-    mean_scores,
-    population,
-    predict,
-    scaled,
-    score_bounds,
-    score_volumes,
-    source_name,
-)
+from petrecon.petite import mean_scores, scaled, score_bounds, score_volumes
 from petrecon.projectors import load_scanner
-from petrecon.studies.petite_filter import fit_filter
-from petrecon.studies.petite_pictures import HEAD_MM, draw_transfer
+from petrecon.studies.petite_pictures import draw_scanners, draw_transfer
+from petrecon.studies.petite_recipes import PRINTED
+from petrecon.studies.petite_rivals import fit_filter
+from petrecon.studies.petite_sets import (
+    scan,
+    score_on,
+    source_network,
+    training_receipt,
+)
 
 style()
 size = profile_sizes("11_petite_sources", profile)
-printed = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
 scanners = size["scanners"]
-names = [load_scanner(s).name for s in scanners]
-sources = {}
-for s in scanners:
-    for network in printed:
-        card = source_name(network, s, size["weights"])
-        track_input(weights_path(card))
-        sources[network, s] = load_source(card)
+names = {s: load_scanner(s).name for s in scanners}
+sources = {
+    (n, s): source_network(n, s, size["weights"]) for s in scanners for n in PRINTED
+}
 
 # %%
-grid = next(iter(sources.values())).profile
-train = {s: load_pairs(population(s, "train", size["subjects"]), dose, profile=grid, progress=True) for s in scanners}
-test = {s: load_pairs(population(s, "test", size["test"]), dose, profile=grid, progress=True) for s in scanners}
-record_backend(instrument(scanners[0], grid).projector)
+train, test = {}, {}
+for s in scanners:
+    coarsening = sources["unetr", s].coarsening
+    train[s] = scan(s, "train", size["subjects"], dose, coarsening)
+    test[s] = scan(s, "test", size["test"], dose, coarsening)
 
 # %% [markdown]
 # ## One kind of head, five kinds of noise
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(3, len(scanners), figsize=(8.4, 6.2), layout="constrained")
-noise = {}
-for column, s, name in zip(axes.T, scanners, names, strict=True):
-    one = test[s]
-    (short, long), middle = scaled(one), one.grid[2] // 2
-    rows = {"5 min": short[0], "30 min": long[0], "noise-free": one.ideal[0] / one.ideal[0].max()}
-    for ax, (title, volume) in zip(column, rows.items(), strict=True):
-        drawn = image(ax, volume[:, :, middle], one.voxel_size[0], vmin=0, vmax=1, axes=False)
-        ax.set(xlim=(-HEAD_MM, HEAD_MM), ylim=(-HEAD_MM, HEAD_MM))
-        ax.set_title(f"{name}\n{title}" if ax is column[0] else title, size=9)
-    brain = one.brain
-    noise[name] = 100 * float((one.short - one.ideal)[brain].std() / one.ideal[brain].mean())
-    record(f"noise/{s}", noise[name], unit="%", note="SD of short minus noise-free in the brain, over its mean")
-fig.colorbar(drawn, ax=axes, label="scaled activity", shrink=0.5)
+slices, noise = {}, {}
+for s, name in names.items():
+    exam = test[s]
+    short, long = (scans[0] for scans in scaled(exam))
+    head = {
+        "5 min": short,
+        "30 min": long,
+        "noise-free": exam.ideal[0] / exam.ideal[0].max(),
+    }
+    slices[name] = {t: volume[:, :, exam.grid[2] // 2] for t, volume in head.items()}
+    error, activity = (x[exam.brain] for x in (exam.short - exam.ideal, exam.ideal))
+    noise[name] = 100 * float(error.std() / activity.mean())
+    note = "SD of short minus noise-free in the brain, over its mean"
+    record(f"noise/{s}", noise[name], unit="%", note=note)
 show(
-    fig,
+    draw_scanners(slices, {name: test[s].voxel_size[0] for s, name in names.items()}),
     name="fig-petite-exams",
-    caption="A test head on each scanner: first five minutes, mean of thirty, and the reconstruction of noise-free counts, each scaled to its own range, as a network sees it. The faint lattice on the HRRT is the sampling of its coarsened crystals; it is in every row, so it is no noise.",
-    alt="Noise of the short scan in the brain: " + ", ".join(f"{k} {v:.0f} %" for k, v in noise.items()) + ".",
+    caption="A test head on each scanner: first five minutes, mean of thirty, and the "
+    "reconstruction of noise-free counts, each scaled to its own range, as a network "
+    "sees it. The faint lattice on the HRRT is the sampling of its coarsened crystals; "
+    "it is in every row, so it is no noise.",
+    alt="Noise of the short scan in the brain: "
+    f"{', '.join(f'{k} {v:.0f} %' for k, v in noise.items())}.",
     dimensionless=["scaled activity"],
 )
 
@@ -85,40 +79,42 @@ show(
 # ## What was trained
 
 # %% tags=["hide-input"]
-rows, curves = [], {}
-for (network, s), source in sources.items():
-    receipt = json.loads(weights_path(source.name).with_suffix(".json").read_text(encoding="utf-8"))
-    curves[network, s] = np.array(receipt["losses"]["rows"], dtype=float)
-    rows.append(
-        {
-            "network": printed[network],
-            "scanner": load_scanner(s).name,
-            "parameters": sum(p.numel() for p in source.network.parameters()),
-            "subjects": receipt["card"]["subjects"],
-            "steps": source.settings.steps,
-            "min": receipt["seconds"] / 60,
-            "last loss": curves[network, s][-1, 1],
-        }
-    )
+rows, losses = [], {}
+for (network, s), base in sources.items():
+    receipt = training_receipt(base)
+    losses[network, s] = np.array(receipt["losses"]["rows"], dtype=float)
+    row = {"network": PRINTED[network], "scanner": names[s]}
+    row["parameters"] = sum(p.numel() for p in base.network.parameters())
+    row |= {"subjects": receipt["card"]["subjects"], "steps": base.settings.steps}
+    row |= {"min": receipt["seconds"] / 60, "last loss": losses[network, s][-1, 1]}
+    rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-petite-sources",
-    caption="The source networks, from their receipts. Minutes on one core of a machine shared by two trainings. The losses of the two networks are not comparable: mean squared error (UNETR), cross-entropy of the discriminator plus 100 times the mean absolute error (CVT-GAN).",
+    caption="The source networks, from their receipts. Minutes on one core of a "
+    "machine shared by two trainings. The losses of the two networks are not "
+    "comparable: mean squared error (UNETR), cross-entropy of the discriminator plus "
+    "100 times the mean absolute error (CVT-GAN).",
     formats={"parameters": ",", "min": ".0f", "last loss": ".3g"},
 )
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
-for ax, (network, name) in zip(axes, printed.items(), strict=True):
-    for s, scanner in zip(scanners, names, strict=True):
-        ax.plot(*curves[network, s].T, label=scanner)
+for ax, (network, name) in zip(axes, PRINTED.items(), strict=True):
+    for s, scanner in names.items():
+        ax.plot(*losses[network, s].T, label=scanner)
     ax.set(xlabel="step", ylabel=f"loss of {name}", yscale="log")
 axes[1].legend(fontsize=8)
+ends = {
+    key: f"{curve[0, 1]:.3g} to {curve[-1, 1]:.3g}" for key, curve in losses.items()
+}
 show(
     fig,
     name="fig-petite-curves",
-    caption="Training loss of every source network, mean of each twentieth of its steps.",
-    alt="; ".join(f"{printed[n]} on {s}: {c[0, 1]:.3g} to {c[-1, 1]:.3g}" for (n, s), c in curves.items()) + ".",
+    caption="Training loss of every source network, mean of each twentieth of its "
+    "steps.",
+    alt="; ".join(f"{PRINTED[n]} on {s}: {text}" for (n, s), text in ends.items())
+    + ".",
     dimensionless=["step", "loss of CVT-GAN", "loss of UNETR"],
 )
 
@@ -130,43 +126,54 @@ show(
 # Expect little: at 4 mm a gyrus is two voxels wide, which leaves little for a network to know better than a filter, and these networks saw 3,200 to 4,800 patches; the released scripts imply 18,000 to 24,000. What follows is about *adapting* networks, whether or not they win here.
 
 # %% tags=["hide-input"]
-maps = {name: np.zeros((len(scanners),) * 2) for name in printed.values()}
-scores, rows = {}, []
+maps = {network: np.zeros((len(scanners), len(scanners))) for network in PRINTED}
+means, rows = {}, []
 for j, s in enumerate(scanners):
-    (short,), edges = scaled(test[s], "each", ("short",)), score_bounds(test[s])
-    found = {"short scan": edges["short"], "ceiling": edges["ceiling"]}
-    found["Gaussian"] = score_volumes(fit_filter(train[s])(short, test[s].voxel_size), test[s])
-    for network, name in printed.items():
+    (short,), bounds = scaled(test[s], "each", ("short",)), score_bounds(test[s])
+    filtered = fit_filter(train[s])(short, test[s].voxel_size)
+    scores = {
+        "short scan": bounds["short"],
+        "Gaussian": score_volumes(filtered, test[s]),
+    }
+    for network, name in PRINTED.items():
         for i, other in enumerate(scanners):
-            source = sources[network, other]
-            several = score_volumes(predict(source.network, short, source.spec.patch, pad=source.settings.pad), test[s])
-            maps[name][i, j] = mean_scores(several)["psnr"]
-            values = [float(v["psnr"]) for v in several]
-            record(f"psnr/{network}/{other}/{s}", samples=values, units=test[s].units, unit="dB")
+            base = sources[network, other]
+            several = score_on(base.network, base, test[s])
+            maps[network][i, j] = mean_scores(several)["psnr"]
+            psnr = [float(head["psnr"]) for head in several]
+            record(
+                f"psnr/{network}/{other}/{s}",
+                samples=psnr,
+                units=test[s].units,
+                unit="dB",
+            )
             if s == other:
-                found[name] = several
-    order = ["short scan", "Gaussian", "CVT-GAN", "UNETR", "ceiling"]
-    means = {k: mean_scores(found[k]) for k in order}
-    for k in order:
-        scores.setdefault(k, []).append(means[k])
-    rows.append(
-        {"scanner": names[j], **{k: means[k]["psnr"] for k in order}}
-        | {f"{k}, to noise-free": means[k]["psnr_ideal"] for k in ("Gaussian", "CVT-GAN", "UNETR")}
-    )
+                scores[name] = several
+    scores["ceiling"] = bounds["ceiling"]
+    for title, several in scores.items():
+        means[title, s] = mean_scores(several)
+    row = {title: means[title, s]["psnr"] for title in scores}
+    for title in ("Gaussian", *PRINTED.values()):
+        row[f"{title}, to noise-free"] = means[title, s]["psnr_ideal"]
+    rows.append({"scanner": names[s], **row})
 table(
     pd.DataFrame(rows),
     name="tab-petite-home",
-    caption=f"Mean PSNR (dB) over {size['test']} test heads on the scanner of training: against the long scan, and in the brain against noise-free counts after the best linear fit.",
-    formats=dict.fromkeys([c for c in rows[0] if c != "scanner"], ".2f"),
+    caption=f"Mean PSNR (dB) over {size['test']} test heads on the scanner of "
+    "training: against the long scan, and in the brain against noise-free counts after "
+    "the best linear fit.",
+    formats=dict.fromkeys(row, ".2f"),
 )
-for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to noise-free counts")):
-    for network in printed.values():
-        ahead = [a[metric] - b[metric] for a, b in zip(scores[network], scores["Gaussian"], strict=True)]
-        both = (network, "Gaussian")
-        gain = record(f"over_gaussian/{metric}/{network}", samples=ahead, units="scanners", compares=both, unit="dB")
-        show_text(
-            f"{network} minus Gaussian, {words}: **{format_interval(gain, sign=True, unit='dB')}** (mean over scanners)."
-        )
+against = {"psnr": "against the long scan", "psnr_ideal": "to noise-free counts"}
+for metric, what in against.items():
+    for name in PRINTED.values():
+        ahead = [
+            means[name, s][metric] - means["Gaussian", s][metric] for s in scanners
+        ]
+        words = {"units": "scanners", "compares": (name, "Gaussian"), "unit": "dB"}
+        gain = record(f"over_gaussian/{metric}/{name}", samples=ahead, **words)
+        text = format_interval(gain, sign=True, unit="dB")
+        show_text(f"{name} minus Gaussian, {what}: **{text}** (mean over scanners).")
 
 # %% [markdown]
 # ## Away
@@ -174,32 +181,31 @@ for metric, words in (("psnr", "against the long scan"), ("psnr_ideal", "to nois
 # Every network on every scanner, as it comes.
 
 # %% tags=["hide-input"]
-lost = {name: values - np.diag(values)[None, :] for name, values in maps.items()}
-off = ~np.eye(len(scanners), dtype=bool)
-for network, name in printed.items():
-    record(
-        f"lost_away/{network}",
-        samples=np.nanmean(np.where(off, lost[name], np.nan), axis=0).tolist(),
-        units="scanners",
-        compares=("a network from elsewhere", "the network trained there"),
-        unit="dB",
-        note="PSNR on another scanner minus that of the network trained there; mean over sources, per target",
+lost = {PRINTED[n]: values - np.diag(values)[None, :] for n, values in maps.items()}
+away = ~np.eye(len(scanners), dtype=bool)
+means, sentences = [], []
+for network, name in PRINTED.items():
+    per_target = np.nanmean(np.where(away, lost[name], np.nan), axis=0)
+    both = ("a network from elsewhere", "the network trained there")
+    words = {"units": "scanners", "compares": both, "unit": "dB"}
+    note = "PSNR on another scanner minus that of the network trained there; "
+    words["note"] = note + "mean over sources, per target"
+    record(f"lost_away/{network}", samples=per_target, **words)
+    mean, worst = lost[name][away].mean(), lost[name].min()
+    i, j = np.unravel_index(np.argmin(lost[name]), lost[name].shape)
+    means.append(f"{name} {mean:+.2f} dB")
+    sentences.append(
+        f"{name} loses {-mean:.2f} dB on average, most from {names[scanners[i]]} to "
+        f"{names[scanners[j]]} ({worst:+.2f} dB)."
     )
 show(
-    draw_transfer(lost, names, "PSNR above that of own training (dB)"),
+    draw_transfer(lost, list(names.values()), "PSNR above that of own training (dB)"),
     name="fig-petite-away",
-    caption="PSNR of each source network on each scanner, as it comes, minus that of the network trained there. A plus: a foreign network is better than the home one.",
-    alt="Mean over pairs of different scanners: "
-    + ", ".join(f"{name} {v[off].mean():+.2f} dB" for name, v in lost.items())
-    + ".",
+    caption="PSNR of each source network on each scanner, as it comes, minus that of "
+    "the network trained there. A plus: a foreign network is better than the home one.",
+    alt=f"Mean over pairs of different scanners: {', '.join(means)}.",
 )
-worst = {name: np.unravel_index(np.argmin(values), values.shape) for name, values in lost.items()}
-show_text(
-    " ".join(
-        f"{name} loses {-lost[name][off].mean():.2f} dB on average, most from {names[i]} to {names[j]} ({lost[name][i, j]:+.2f} dB)."
-        for name, (i, j) in worst.items()
-    )
-)
+show_text(" ".join(sentences))
 
 # %% [markdown]
 # ```{exercise} A ceiling below infinity

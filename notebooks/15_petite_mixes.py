@@ -11,84 +11,91 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import load_numbers, profile_sizes, ranking, record, show, show_text, style, table, track_input
-from petrecon.metrics import format_interval, interval
+from petrecon.compendium import (
+    profile_sizes,
+    ranking,
+    record,
+    show,
+    show_text,
+    style,
+    table,
+)
 from petrecon.models.stages import build_on_meta
 from petrecon.peft import apply_recipe, count, mixes, single_methods
 from petrecon.projectors import load_scanner
-from petrecon.studies.petite_recipes import label, same_as
-from petrecon.studies.petite_results import KEPT, UNITS, load_studies, row_title
-from petrecon.studies.petite_tables import NETWORKS
+from petrecon.studies import petite_results, petite_tables
+from petrecon.studies.petite_comparison import load_studies
+from petrecon.studies.petite_pictures import draw_costs
+from petrecon.studies.petite_recipes import PRINTED, label, row_title, same_as
 
 style()
 pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
-words = {"dose": dose, "seed": seed, "profile": profile}
-printed = {spec.architecture: name for name, spec in NETWORKS.items()}
-study = load_studies(load_numbers, pairs, **words)
-full = {network: found.full for network, found in study.items()}
+studies = load_studies(pairs, dose=dose, seed=seed, profile=profile)
+cost = petite_tables.published_table(5).set_index(["network", "method"])
 published = {
-    network: pd.read_csv(track_input(f"data/paper/petite-table-{k}.csv")).set_index("mix")
-    for network, k in (("cvt-gan", 6), ("unetr", 7))
+    network: petite_tables.published_table(number).set_index("mix")
+    for network, number in {"cvt-gan": 6, "unetr": 7}.items()
 }
-cost = pd.read_csv(track_input("data/paper/petite-table-5.csv")).set_index(["network", "method"])
 
 # %% [markdown]
 # ## All mixes
 
 # %% tags=["hide-input"]
-for number, (network, name) in enumerate(printed.items(), 6):
-    found, rows, agree = study[network], [], []
-    for mix, recipe in mixes(network).items():
-        row = same_as(network, recipe)
-        theirs = published[network].loc[mix]
-        pair_title = label(mix, recipe) + (" (PETITE)" if row == "petite" else "")
-        agree.append((found.mean("psnr", row), theirs["psnr_db"]))
-        several, both = found.gain(row, "no-ft"), (row, "no-ft")
-        gain = record(f"gain/{network}/{row}", samples=several, units=UNITS, compares=both, unit="dB")
-        rows.append(
-            {"encoder → decoder": pair_title, "%": found.value("per_cent", row)}
-            | {metric.upper(): found.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
-            | {"gain over No-FT": format_interval(gain, sign=True)}
-            | {"paper: %": theirs["per_cent"], "paper: PSNR": theirs["psnr_db"], "paper: SSIM": theirs["ssim"]}
-            | {"paper: NRMSE": theirs["nrmse"]}
-        )
-    rows.sort(key=lambda r: -r["PSNR"])
+for number, (network, study) in enumerate(studies.items(), 6):
+    name, recipes = PRINTED[network], mixes(network)
+    row_of = {mix: same_as(network, recipe) for mix, recipe in recipes.items()}
+    theirs = published[network].loc[list(recipes), petite_tables.SCORES]
+    printed = dict(zip(row_of.values(), theirs.to_numpy(), strict=True))
+    beside = petite_results.beside_paper(network, study, printed)
+    titles = [label(mix, recipe) for mix, recipe in recipes.items()]
+    petite = [" (PETITE)" if row == "petite" else "" for row in beside.index]
+    beside["method"] = [
+        title + mark for title, mark in zip(titles, petite, strict=True)
+    ]
+    rho = beside["PSNR"].corr(beside["paper: PSNR"], method="spearman")
+    beside = beside.sort_values("PSNR", ascending=False, kind="stable")
+    place = 1 + list(beside.index).index("petite")
+    spread = beside["PSNR"].max() - beside["PSNR"].min()
     table(
-        pd.DataFrame(rows),
+        beside.rename(columns={"method": "encoder → decoder"}),
         name=f"tab-petite-{number}",
-        caption=f"Table {number} for {name}: every mix, with BitFit, the best first; mean over pairs (PSNR in dB), paired gain with its interval, and the paper's numbers.",
-        formats={"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: PSNR": ".2f", "paper: SSIM": ".3f"},
+        caption=f"Table {number} for {name}: every mix, with BitFit, the best first; "
+        "mean over pairs (PSNR in dB), paired gain with its interval, and the paper's "
+        "numbers.",
+        formats=petite_results.formats(beside),
     )
-    ranks = np.array([pd.Series(values).rank() for values in zip(*agree, strict=True)])
-    rho = float(np.corrcoef(ranks)[0, 1])
-    spread = max(r["PSNR"] for r in rows) - min(r["PSNR"] for r in rows)
-    place = 1 + [("PETITE" in r["encoder → decoder"]) for r in rows].index(True)
-    record(f"rank_correlation/{network}", rho, note="Spearman, our order of the mixes against the printed one")
-    record(f"place_of_petite/{network}", place, note="among the mixes, by mean PSNR over pairs")
+    note = "Spearman, our order of the mixes against the printed one"
+    record(f"rank_correlation/{network}", rho, note=note)
+    note = "among the mixes, by mean PSNR over pairs"
+    record(f"place_of_petite/{network}", place, note=note)
     record(f"spread_of_mixes/{network}", spread, unit="dB")
+    chance = 1.96 / (len(beside) - 1) ** 0.5
     show_text(
-        f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of {len(rows)}. Their order and the paper's have a rank correlation of {rho:+.2f} (chance alone exceeds ±{1.96 / (len(rows) - 1) ** 0.5:.2f} in one case of twenty)."
+        f"{name}: the mixes lie within {spread:.2f} dB; PETITE is number {place} of "
+        f"{len(beside)}. Their order and the paper's have a rank correlation of "
+        f"{rho:+.2f} (chance alone exceeds ±{chance:.2f} in one case of twenty)."
     )
 largest = max(
-    count(apply_recipe(build_on_meta(spec), r)).per_cent
-    for spec in NETWORKS.values()
-    for r in mixes(spec.architecture).values()
+    count(apply_recipe(build_on_meta(spec), recipe)).per_cent
+    for spec in petite_tables.NETWORKS.values()
+    for recipe in mixes(spec.architecture).values()
 )
-ours = max(study[n].value("per_cent", same_as(n, r)) for n in printed for r in mixes(n).values())
-record(
-    "largest_share",
-    largest,
-    kind="exact",
-    unit="%",
-    note="counted at the paper's widths; at the widths trained here see largest_share_here",
+ours = max(
+    study.value("per_cent", same_as(network, recipe))
+    for network, study in studies.items()
+    for recipe in mixes(network).values()
 )
+here = "at the widths trained here see largest_share_here"
+note = f"counted at the paper's widths; {here}"
+record("largest_share", largest, kind="exact", unit="%", note=note)
 record("largest_share_here", ours, kind="exact", unit="%")
 show_text(
-    f"Counted at the paper's widths, the largest mix trains {largest:.2f} per cent; at the widths trained here {ours:.2f}, because the same rank is a larger share of a narrow network."
+    f"Counted at the paper's widths, the largest mix trains {largest:.2f} per cent; at "
+    f"the widths trained here {ours:.2f}, because the same rank is a larger share of a "
+    "narrow network."
 )
 
 # %% [markdown]
@@ -97,106 +104,63 @@ show_text(
 # Table 5 of the paper prints seconds, without saying of what, and megabytes. Ratios to full fine-tuning can be compared: of the seconds per step, and of the peak memory (weights, gradients, moments of the optimiser and what the forward pass saves). A frozen layer needs no weight gradient, but its input still needs one while anything before it learns: that is why 99 per cent fewer parameters do not save 99 per cent of the time.
 
 # %% tags=["hide-input"]
-rows = []
-for network, name in printed.items():
-    found = study[network]
-    theirs = cost.loc[network]
-    for row in single_methods(network):
-        if row == "no-ft":
-            continue
-        time, memory = found.ratio("seconds", row), found.ratio("bytes", row)
-        both = theirs.loc[row] / theirs.loc["full-ft"] if row in theirs.index else None
-        rows.append(
-            {"network": name, "method": row_title(network, row), "s per step": found.mean("seconds", row)}
-            | {
-                "MB": found.mean("bytes", row) / 1e6,
-                "time": format_interval(interval(time, units=UNITS)),
-                "memory": format_interval(interval(memory, units=UNITS)),
-            }
-            | {"paper: time": both["time_s"] if both is not None else None}
-            | {"paper: memory": both["memory_mb"] if both is not None else None}
-        )
-        if row == "petite":
-            larger = np.maximum(time, memory).tolist()
-            record(
-                f"cost_ratio/{network}",
-                samples=larger,
-                units=UNITS,
-                compares=("petite", "full-ft"),
-                note="larger of time and memory of a step, PETITE over full fine-tuning",
-            )
-            record(f"time_ratio/{network}", samples=time, units=UNITS, compares=("petite", "full-ft"))
-            record(f"memory_ratio/{network}", samples=memory, units=UNITS, compares=("petite", "full-ft"))
+costs = []
+for network, study in studies.items():
+    trained = [row for row in single_methods(network) if row != "no-ft"]
+    paper = cost.loc[network]
+    costs += [petite_results.costs_beside_paper(network, study, trained, paper)]
+    petite_results.record_costs(network, study)
 table(
-    pd.DataFrame(rows),
+    pd.concat(costs),
     name="tab-petite-5",
-    caption="Table 5: seconds per step on one core, methods in turn, the least of some rounds (another run had the other core), and peak memory; ratios to full fine-tuning with intervals over pairs, and the paper's. In CVT-GAN the discriminator learns under Full-FT only, so its cost is in that row.",
-    formats={"s per step": ".3f", "MB": ".0f", "paper: time": ".2f", "paper: memory": ".2f"},
+    caption="Table 5: seconds per step on one core, methods in turn, the least of some "
+    "rounds (another run had the other core), and peak memory; ratios to full "
+    "fine-tuning with intervals over pairs, and the paper's. In CVT-GAN the "
+    "discriminator learns under Full-FT only, so its cost is in that row.",
+    formats={
+        "s per step": ".3f",
+        "MB": ".0f",
+        "paper: time": ".2f",
+        "paper: memory": ".2f",
+    },
 )
 
 # %% [markdown]
 # ## What a decibel costs
 
 # %% tags=["hide-input"]
-axes_of = {
-    "per_cent": "parameters (%)",
-    "bytes": "peak memory (relative to Full-FT)",
-    "seconds": "time per step (relative to Full-FT)",
-}
-looks = dict(zip(["layernorm", "bitfit", "lora", "adapters", "ssf", "vpt"], "<>^vsD", strict=True))
-fig, axes = plt.subplots(2, 3, figsize=(8.4, 6.0), sharey="row", layout="constrained")
-for line, (network, name) in zip(axes, printed.items(), strict=True):
-    found = study[network]
-    mixed = [same_as(network, recipe) for recipe in mixes(network).values()]
-    for ax, (metric, axis) in zip(line, axes_of.items(), strict=True):
-        for row in [*mixed, *looks, full[network]]:
-            costed = "full-ft" if row == KEPT else row
-            x = found.value("per_cent", row) if metric == "per_cent" else float(np.mean(found.ratio(metric, costed)))
-            spread = interval(found.gain(row, "no-ft"), units=UNITS)
-            edge = [[max(0.0, spread.value - spread.low)], [max(0.0, spread.high - spread.value)]]
-            look = {"fmt": "o", "color": "C1", "ms": 4, "label": "a mix"}
-            if row == "petite":
-                look = {"fmt": "*", "color": "C3", "ms": 11, "label": "PETITE", "zorder": 3}
-            elif row == full[network]:
-                look = {"fmt": "P", "color": "k", "ms": 7, "label": "Full-FT"}
-            elif row in looks:
-                look = {"fmt": looks[row], "color": "C0", "ms": 6, "label": row_title(network, row)}
-            ax.errorbar(x, spread.value, yerr=edge, lw=0.8, **look)
-        if metric == "per_cent":
-            ax.set_xscale("log")
-        ax.set_xlabel(axis)
-    line[0].set_ylabel(f"{name}: gain over No-FT (dB)")
-handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
-fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
 gained = {
-    f"{name} {row_title(n, r)}": float(np.mean(study[n].gain(r, "no-ft")))
-    for n, name in printed.items()
-    for r in ("bitfit", "petite", full[n])
+    f"{PRINTED[network]} {row_title(network, row)}": np.mean(study.gain(row, "no-ft"))
+    for network, study in studies.items()
+    for row in ("bitfit", "petite", study.full)
 }
+relative = ["peak memory (relative to Full-FT)", "time per step (relative to Full-FT)"]
 show(
-    fig,
+    draw_costs(studies),
     name="fig-petite-pareto",
-    caption="Gain over No-FT against the share of parameters, and against memory and time of a training step relative to full fine-tuning. Bars: intervals over pairs. Upper left is better.",
+    caption="Gain over No-FT against the share of parameters, and against memory and "
+    "time of a training step relative to full fine-tuning. Bars: intervals over pairs. "
+    "Upper left is better.",
     alt=ranking(gained, "gain", "dB") + ".",
-    dimensionless=["peak memory (relative to Full-FT)", "time per step (relative to Full-FT)"],
+    dimensionless=relative,
 )
 
 # %% [markdown]
 # The same plot for each pair of scanners; a method that wins on the mean need not win on yours.
 
 # %% tags=["hide-input"]
-for network, name in printed.items():
-    found, rows = study[network], []
-    chosen = list(dict.fromkeys([*single_methods(network), full[network]]))[1:]
-    gains = {row_title(network, r): found.gain(r, "no-ft") for r in chosen}
-    for k, pair in enumerate(pairs):
-        own = {name_: several[k] for name_, several in gains.items()}
-        best = max((t for t in own if not t.startswith("Full-FT")), key=own.get)
-        rows.append({"pair": " → ".join(load_scanner(p).name for p in pair), **own, "best but Full-FT": best})
+names = [" → ".join(load_scanner(scanner).name for scanner in pair) for pair in pairs]
+for network, study in studies.items():
+    rows = list(dict.fromkeys([*single_methods(network), study.full]))[1:]
+    gains = {row_title(network, row): study.gain(row, "no-ft") for row in rows}
+    by_pair = pd.DataFrame(gains)
+    cheap = by_pair[[title for title in gains if not title.startswith("Full-FT")]]
+    by_pair.insert(0, "pair", names)
+    by_pair["best but Full-FT"] = cheap.idxmax(axis="columns")
     table(
-        pd.DataFrame(rows),
+        by_pair,
         name=f"tab-petite-pairs-{network}",
-        caption=f"{name}: gain over No-FT (dB) by pair of scanners.",
+        caption=f"{PRINTED[network]}: gain over No-FT (dB) by pair of scanners.",
         formats=dict.fromkeys(gains, "+.2f"),
     )
 

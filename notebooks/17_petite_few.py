@@ -13,150 +13,101 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from petrecon.compendium import (
-    load_numbers,
-    profile_sizes,
-    record,
-    record_backend,
-    show,
-    show_text,
-    style,
-    table,
-    track_input,
-)
-from petrecon.metrics import Interval, format_interval
-from petrecon.models.training import weights_path
+from petrecon.compendium import profile_sizes, show, show_text, style, table
+from petrecon.metrics import format_interval
 from petrecon.peft import Recipe
-from petrecon.petite import instrument, load_pairs, load_source, mean_scores, population, score_bounds, source_name
+from petrecon.petite import mean_scores, score_bounds
 from petrecon.projectors import load_scanner
-from petrecon.studies.petite_recipes import factor_of, fine_tune, label, variants
+from petrecon.studies.petite_few import Curves
+from petrecon.studies.petite_recipes import LABELS, PRINTED, fine_tune, variants
+from petrecon.studies.petite_sets import scan, source_network
+from petrecon.studies.petite_tuning import factor_of, load_factors
 
 style()
 size = profile_sizes("17_petite_few", profile)
-printed = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
-methods = ["full-ft", "bitfit", "petite"]
+numbers, steps = size["numbers"], size["steps"]
+few, many = min(numbers), max(numbers)
+lengths = sorted({*size["lengths"], steps})
 
 # %%
-psnr, start = {}, {}
-jobs = [(n, size["steps"]) for n in size["numbers"]]
-jobs += [(max(size["numbers"]), steps) for steps in size["lengths"] if steps != size["steps"]]
-for network in printed:
-    name = source_name(network, source, size["weights"])
-    track_input(weights_path(name))
-    base, recipes = load_source(name), variants(network)
-    rates = load_numbers("12_petite_tuning", network=network, dose=base.dose, profile=profile)
-    if network == "cvt-gan":  # BatchNorm's statistics are kept: 18_petite_batches
-        rates |= load_numbers("18_petite_batches", dose=base.dose, profile=profile)
-    recipes["full-ft"] = Recipe(full=True)
-    pool = load_pairs(population(target, "train", size["pool"]), dose, profile=base.profile, progress=True)
-    test = load_pairs(population(target, "test", size["test"]), dose, profile=base.profile, progress=True)
-    start[network] = mean_scores(fine_tune(base, "no-ft", recipes["no-ft"], pool, test).scores)["psnr"]
-    # each step takes all its patches from one subject, so that one and ten subjects see equally many
-    patches = size["volumes"] * size["crops"]
-    words = {"rank": size["rank"][network], "volumes": 1, "crops": patches, "progress": True}
+curves = Curves()
+points = list(
+    dict.fromkeys([(n, steps) for n in numbers] + [(many, n) for n in lengths])
+)
+for network in PRINTED:
+    base = source_network(network, source, size["weights"])
+    rates = {"dose": base.dose, "profile": profile}
+    factors = load_factors(network, statistics_kept=True, **rates)  # of BatchNorm
+    recipes = {row: variants(network)[row] for row in ("no-ft", "bitfit", "petite")}
+    recipes |= {"full-ft": Recipe(full=True, batchnorm="frozen")}
+    pool = scan(target, "train", size["pool"], dose, base.coarsening)
+    test = scan(target, "test", size["test"], dose, base.coarsening)
+    no_ft = fine_tune(base, "no-ft", recipes["no-ft"], pool, test)
+    curves.before[network] = mean_scores(no_ft.scores)["psnr"]
+    # each step takes all its patches from one subject, so that one and ten subjects see
+    # equally many
+    settings = {"volumes": 1, "crops": size["volumes"] * size["crops"]}
+    settings |= {"rank": size["rank"][network], "progress": True}
     for draw in range(size["draws"]):
         order = np.random.default_rng([seed, draw]).permutation(len(pool)).tolist()
-        for n, steps in jobs:
-            for method in methods:
-                chosen, factor = pool.select(order[:n]), factor_of(rates, method)
-                tuned = fine_tune(
-                    base, method, recipes[method], chosen, test, factor=factor, steps=steps, seed=seed + draw, **words
-                )
-                psnr.setdefault((network, method, n, steps), []).append(mean_scores(tuned.scores)["psnr"])
-record_backend(instrument(target, base.profile).projector)
-
-
-def gains(network: str, method: str, n: int, steps: int) -> list[float]:
-    """Return what a method gains over No-FT, dB, one value per draw of subjects."""
-    return [value - start[network] for value in psnr[network, method, n, steps]]
-
-
-def kept(key: str, values: list[float], first: str, second: str, note: str) -> Interval:
-    """Record a difference over draws of subjects."""
-    return record(key, samples=values, units="subject draws", compares=(first, second), unit="dB", note=note)
-
-
-def draw_gains(values: list[int], points: list[tuple[int, int]], what: str) -> plt.Figure:
-    """Draw gains of all methods against a number of subjects or steps; `points` are (subjects, steps)."""
-    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True, layout="constrained")
-    for ax, (network, name) in zip(axes, printed.items(), strict=True):
-        for k, method in enumerate(methods):
-            found = [gains(network, method, *point) for point in points]
-            middle = [float(np.mean(f)) for f in found]
-            edges = [
-                [m - min(f) for m, f in zip(middle, found, strict=True)],
-                [max(f) - m for m, f in zip(middle, found, strict=True)],
-            ]
-            shifted = [v * 1.04 ** (k - 1) for v in values]
-            title = label(method, variants(network)[method])
-            ax.errorbar(shifted, middle, yerr=edges, fmt="o-", capsize=2, label=title)
-        ax.axhline(0, color="0.6", lw=0.8)
-        ax.set(xscale="log", xlabel=what, title=name)
-        ax.set_xticks(values, [str(v) for v in values])
-        ax.minorticks_off()
-    axes[0].set_ylabel("gain over No-FT (dB)")
-    axes[1].legend(fontsize=8)
-    return fig
-
-
-def told_gains(points: list[tuple[int, int]]) -> str:
-    """Say the mean gains of all methods at some (subjects, steps)."""
-    return "; ".join(
-        f"{printed[n]} {label(m, variants(n)[m])}: "
-        + ", ".join(f"{np.mean(gains(n, m, *point)):+.2f} dB" for point in points)
-        for n in printed
-        for m in methods
-    )
-
+        for n, length in points:
+            some = pool.select(order[:n])
+            for row in ("full-ft", "bitfit", "petite"):
+                words = {"steps": length, "seed": seed + draw, **settings}
+                words["factor"] = factor_of(factors, row)
+                tuned = fine_tune(base, row, recipes[row], some, test, **words)
+                psnr = mean_scores(tuned.scores)["psnr"]
+                curves.psnr[network, row, n, length].append(psnr)
 
 # %% [markdown]
 # ## Subjects
 
 # %% tags=["hide-input"]
-numbers, steps = size["numbers"], size["steps"]
-few, many = min(numbers), max(numbers)
 rows = []
-for network, name in printed.items():
-    for method in methods:
-        row = {"network": name, "method": label(method, variants(network)[method])}
+for network, name in PRINTED.items():
+    for method in curves.methods:
+        row = {"network": name, "method": LABELS[method]}
         for n in numbers:
-            found = gains(network, method, n, steps)
-            gained = kept(f"gain/{network}/{method}/{n}", found, method, "no-ft", "over No-FT")
-            row[f"{n} subject{'s' if n > 1 else ''}"] = format_interval(gained, sign=True, over=False)
+            gained = curves.record_gain(network, method, (n, steps))
+            title = f"{n} subject{'s' if n > 1 else ''}"
+            row[title] = format_interval(gained, sign=True, over=False)
         rows.append(row)
 table(
     pd.DataFrame(rows),
     name="tab-petite-few",
-    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to {load_scanner(target).name}, by number of training subjects; mean over {size['draws']} draw(s) of subjects, which overlap, and their range or interval.",
+    caption=f"PSNR gained over No-FT (dB) from {load_scanner(source).name} to "
+    f"{load_scanner(target).name}, by number of training subjects; mean over "
+    f"{size['draws']} draw(s) of subjects, which overlap, and their range or interval.",
 )
+by_number = [(n, steps) for n in numbers]
+axis = "training subjects of the target scanner"
 show(
-    draw_gains(numbers, [(n, steps) for n in numbers], "training subjects of the target scanner"),
+    curves.draw(numbers, by_number, axis),
     name="fig-petite-few",
-    caption=f"Gain over No-FT against the number of training subjects, {steps} steps each. Bars: lowest and highest of {size['draws']} draws of subjects, which overlap.",
-    alt=f"With {few} and {many} subjects: {told_gains([(few, steps), (many, steps)])}.",
-    dimensionless=["training subjects of the target scanner"],
+    caption=f"Gain over No-FT against the number of training subjects, {steps} steps "
+    f"each. Bars: lowest and highest of {size['draws']} draws of subjects, which "
+    "overlap.",
+    alt=f"With {few} and {many} subjects: "
+    f"{curves.describe([(few, steps), (many, steps)])}.",
+    dimensionless=[axis],
 )
-for network, name in printed.items():
+for network, name in PRINTED.items():
+    leads = {point: curves.record_lead(network, point) for point in by_number}
     ahead = {
-        n: kept(
-            f"full_over_petite/{network}/{n}",
-            np.subtract(gains(network, "full-ft", n, steps), gains(network, "petite", n, steps)).tolist(),
-            "full-ft",
-            "petite",
-            f"{n} subject(s)",
-        )
-        for n in numbers
+        n: format_interval(lead, sign=True, unit="dB") for (n, _), lead in leads.items()
     }
     show_text(
-        f"{name}: full fine-tuning minus PETITE is {format_interval(ahead[few], sign=True, unit='dB')} with {few} subject(s), {format_interval(ahead[many], sign=True, unit='dB')} with {many}."
+        f"{name}: full fine-tuning minus PETITE is {ahead[few]} with {few} subject(s), "
+        f"{ahead[many]} with {many}."
     )
 ceiling = mean_scores(score_bounds(test)["ceiling"])["psnr"]
+before = curves.before
 show_text(
-    f"For scale: as they come the networks have {start['cvt-gan']:.2f} and {start['unetr']:.2f} dB; the ceiling is {ceiling:.2f} dB."
+    f"For scale: as they come the networks have {before['cvt-gan']:.2f} and "
+    f"{before['unetr']:.2f} dB; the ceiling is {ceiling:.2f} dB."
 )
 
 # %% [markdown]
@@ -165,22 +116,27 @@ show_text(
 # Fewer parameters may just learn more slowly. With all subjects and the same learning rates, the training is made shorter and longer.
 
 # %% tags=["hide-input"]
-lengths = sorted({*size["lengths"], steps})
+first, longest = (many, lengths[0]), (many, lengths[-1])
+by_length = [(many, length) for length in lengths]
+axis = "steps of fine-tuning"
 show(
-    draw_gains(lengths, [(many, length) for length in lengths], "steps of fine-tuning"),
+    curves.draw(lengths, by_length, axis),
     name="fig-petite-steps",
-    caption=f"Gain over No-FT against the number of steps, {many} subjects each. Bars as above. The learning rates were tuned at {steps} steps.",
-    alt=f"With {lengths[0]} and {lengths[-1]} steps: {told_gains([(many, lengths[0]), (many, lengths[-1])])}.",
-    dimensionless=["steps of fine-tuning"],
+    caption=f"Gain over No-FT against the number of steps, {many} subjects each. Bars "
+    f"as above. The learning rates were tuned at {steps} steps.",
+    alt=f"With {first[1]} and {longest[1]} steps: {curves.describe([first, longest])}.",
+    dimensionless=[axis],
 )
-for network, name in printed.items():
-    longest = np.subtract(
-        gains(network, "full-ft", many, lengths[-1]), gains(network, "petite", many, lengths[-1])
-    ).tolist()
-    longest = kept(f"full_over_petite_longest/{network}", longest, "full-ft", "petite", f"{lengths[-1]} steps")
-    grown = [np.mean(gains(network, "petite", many, length)) for length in (steps, lengths[-1])]
+for network, name in PRINTED.items():
+    lead = curves.record_lead(network, longest, longest=True)
+    ahead = format_interval(lead, sign=True, unit="dB")
+    petite = {
+        point: np.mean(curves.gain(network, "petite", point)) for point in by_length
+    }
     show_text(
-        f"{name}: from {steps} to {lengths[-1]} steps PETITE goes from {grown[0]:+.2f} to {grown[1]:+.2f} dB; full fine-tuning minus PETITE is then {format_interval(longest, sign=True, unit='dB')}."
+        f"{name}: from {steps} to {longest[1]} steps PETITE goes from "
+        f"{petite[many, steps]:+.2f} to {petite[longest]:+.2f} dB; full fine-tuning "
+        f"minus PETITE is then {ahead}."
     )
 
 # %% [markdown]

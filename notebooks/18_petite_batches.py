@@ -15,42 +15,28 @@ profile: str = "quick"
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 
-from petrecon.compendium import (
-    load_numbers,
-    profile_sizes,
-    record,
-    record_backend,
-    show,
-    show_text,
-    style,
-    table,
-    track_input,
-)
-from petrecon.errors import PetreconError
+from petrecon.compendium import profile_sizes, record, show, show_text, style, table
 from petrecon.metrics import format_interval
-from petrecon.models.training import weights_path
 from petrecon.peft import Recipe
-from petrecon.petite import folds, instrument, load_pairs, load_source, mean_scores, population, source_name
+from petrecon.petite import folds
 from petrecon.projectors import load_scanner
-from petrecon.studies.petite_rates import search_uphill
-from petrecon.studies.petite_recipes import fine_tune
+from petrecon.studies.petite_comparison import (
+    Outcome,
+    load_comparison,
+    record_statistics_kept,
+    with_statistics_kept,
+)
+from petrecon.studies.petite_recipes import STATISTICS_KEPT, fine_tune
+from petrecon.studies.petite_results import UNITS, Study
+from petrecon.studies.petite_sets import scan, source_network
+from petrecon.studies.petite_tuning import record_factor, search_rate
 
 style()
-tuning, size = profile_sizes("12_petite_tuning", profile), profile_sizes("13_petite_compare", profile)
-pairs = profile_sizes("14_petite_results", profile)["pairs"]
-kept = Recipe(full=True, batchnorm="frozen")
-words = {"steps": tuning["steps"]["cvt-gan"], "volumes": tuning["volumes"], "crops": tuning["crops"]}
-
-
-def loaded(scanner: str):
-    """Return a source network, and say in the receipt that this run used it."""
-    name = source_name("cvt-gan", scanner, tuning["weights"])
-    track_input(weights_path(name))
-    return load_source(name)
-
+tuning = profile_sizes("12_petite_tuning", profile)
+size = profile_sizes("13_petite_compare", profile)
+pairs = [tuple(pair) for pair in profile_sizes("14_petite_results", profile)["pairs"]]
 
 # %% [markdown]
 # ## A learning rate
@@ -58,26 +44,18 @@ def loaded(scanner: str):
 # As for every other method: multiples of the published rate, judged on held-out training subjects of one pair.
 
 # %%
-base = loaded(source)
-record_backend(instrument(target, base.profile).projector)
-members = population(target, "train", tuning["subjects"])
-training, held = folds(members, tuning["folds"], seed)[0]
-pool = load_pairs(members, dose, profile=base.profile, progress=True)
-first, second = pool.select(training), pool.select(held)
-
-
-def score(factor: float) -> float:
-    """Return the PSNR on held-out subjects, dB."""
-    try:
-        tuned = fine_tune(base, "full-ft", kept, first, second, factor=factor, seed=seed, progress=True, **words)
-    except PetreconError:  # diverged
-        return -np.inf
-    return mean_scores(tuned.scores)["psnr"]
-
-
-tried = search_uphill(score, tuning["factors"], tuning["start"])
-best = max(tried, key=tried.get)
-record("factor/full-ft", best, note="multiple of the published rate, statistics kept")
+base = source_network("cvt-gan", source, tuning["weights"])
+subjects = scan(target, "train", tuning["subjects"], dose, base.coarsening)
+parts = folds(subjects.members, tuning["folds"], seed)
+training, held = (subjects.select(part) for part in parts[0])
+kept = Recipe(full=True, batchnorm="frozen")
+settings = {k: tuning[k] for k in ("volumes", "crops")}
+settings["steps"] = tuning["steps"]["cvt-gan"]
+search = {"grid": tuning["factors"], "start": tuning["start"], "seed": seed, **settings}
+tried = search_rate(base, "full-ft", kept, training, held, **search)
+best = record_factor(
+    "full-ft", tried, "multiple of the published rate, statistics kept"
+)
 show_text(
     "PSNR on held-out subjects by multiple of the published rate: "
     + ", ".join(f"× {k:g} {v:.2f} dB" for k, v in tried.items())
@@ -88,67 +66,70 @@ show_text(
 # ## Every pair
 
 # %%
-rows, points = [], []
-for a, b in pairs:
-    base = loaded(a)
-    members = population(b, "train", size["subjects"])
-    pool = load_pairs(members, dose, profile=base.profile, progress=True)
-    test = load_pairs(population(b, "test", size["test"]), dose, profile=base.profile, progress=True)
-    scores = []
-    for fold, (training, _) in enumerate(folds(members, size["folds"], seed)[: size["used_folds"]]):
-        some = pool.select(training)
-        tuned = fine_tune(base, "full-ft", kept, some, test, factor=best, seed=seed + fold, progress=True, **words)
-        scores.append(mean_scores(tuned.scores) | {"best": tuned.fit.best["psnr"]})
-    for metric in ("psnr", "ssim", "nrmse", "psnr_ideal", "best"):
-        record(f"{metric}/{a}/{b}", samples=[one[metric] for one in scores], units="folds")
-    run = {"network": "cvt-gan", "source": a, "target": b, "dose": dose, "seed": seed, "profile": profile}
-    follow = load_numbers("13_petite_compare", **run)
-    three = {k: float(np.mean(follow[f"psnr/{k}"]["samples"])) for k in ("no-ft", "full-ft")}
-    three["kept"] = float(np.mean([one["psnr"] for one in scores]))
-    points.append(three)
-    rows.append(
-        {
-            "pair": f"{load_scanner(a).name} → {load_scanner(b).name}",
-            "No-FT": three["no-ft"],
-            "statistics follow": three["full-ft"],
-            "statistics kept": three["kept"],
-            "SSIM, follow": float(np.mean(follow["ssim/full-ft"]["samples"])),
-            "SSIM, kept": float(np.mean([one["ssim"] for one in scores])),
-        }
+runs = {}
+for pair in pairs:
+    base = source_network("cvt-gan", pair[0], tuning["weights"])
+    subjects = scan(pair[1], "train", size["subjects"], dose, base.coarsening)
+    test = scan(pair[1], "test", size["test"], dose, base.coarsening)
+    outcomes = []
+    parts = folds(subjects.members, size["folds"], seed)[: size["used_folds"]]
+    for fold, (training, _) in enumerate(parts):
+        words = {**settings, "factor": best, "seed": seed + fold, "progress": True}
+        some = subjects.select(training)
+        tuned = fine_tune(base, "full-ft", kept, some, test, **words)
+        outcomes.append(Outcome.of(tuned))
+    ours = record_statistics_kept(pair, outcomes)
+    published_way = load_comparison(
+        "cvt-gan", pair, dose=dose, seed=seed, profile=profile
     )
+    runs[pair] = with_statistics_kept(published_way, ours, pair)
+study = Study(runs)
+difference = study.gain(STATISTICS_KEPT, "full-ft")
+
+# %% tags=["hide-input"]
+names = [" → ".join(load_scanner(scanner).name for scanner in pair) for pair in pairs]
+ways = {"statistics follow": "full-ft", "statistics kept": STATISTICS_KEPT}
+columns = {"No-FT": study.samples("psnr", "no-ft")}
+columns |= {way: study.samples("psnr", row) for way, row in ways.items()}
+columns |= {
+    f"SSIM, {way.split()[1]}": study.samples("ssim", row) for way, row in ways.items()
+}
 table(
-    pd.DataFrame(rows),
+    pd.DataFrame({"pair": names, **columns}),
     name="tab-petite-batches",
-    caption="Full fine-tuning of CVT-GAN: PSNR (dB) and SSIM after the last step, with running statistics that follow batches of patches, or are kept from the source.",
-    formats={k: (".3f" if "SSIM" in k else ".2f") for k in rows[0] if k != "pair"},
+    caption="Full fine-tuning of CVT-GAN: PSNR (dB) and SSIM after the last step, with "
+    "running statistics that follow batches of patches, or are kept from the source.",
+    formats={title: ".3f" if "SSIM" in title else ".2f" for title in columns},
 )
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-for k, (key, title) in enumerate((("full-ft", "statistics follow the batches"), ("kept", "statistics kept"))):
-    gained = [p[key] - p["no-ft"] for p in points]
-    ax.plot(gained, [y + 0.1 - 0.2 * k for y in range(len(points))], "oD"[k], label=title)
+looks = {"statistics follow the batches": ("full-ft", "o", 0.1)}
+looks |= {"statistics kept": (STATISTICS_KEPT, "D", -0.1)}
+for title, (row, marker, shift) in looks.items():
+    places = [y + shift for y in range(len(pairs))]
+    ax.plot(study.gain(row, "no-ft"), places, marker, label=title)
 ax.axvline(0, color="0.6", lw=0.8)
-ax.set_yticks(range(len(points)), [row["pair"] for row in rows])
+ax.set_yticks(range(len(pairs)), names)
 ax.set_xlabel("gain over No-FT (dB)")
 ax.legend(fontsize=8)
-difference = [p["kept"] - p["full-ft"] for p in points]
 show(
     fig,
     name="fig-petite-batches",
-    caption="Full fine-tuning with either kind of statistics: gain over No-FT for every pair of scanners.",
-    alt="Kept minus following, by pair: " + ", ".join(f"{d:+.2f} dB" for d in difference) + ".",
+    caption="Full fine-tuning with either kind of statistics: gain over No-FT for "
+    "every pair of scanners.",
+    alt="Kept minus following, by pair: "
+    + ", ".join(f"{d:+.2f} dB" for d in difference)
+    + ".",
 )
-change = record(
-    "kept_over_following",
-    samples=difference,
-    units="scanner pairs",
-    compares=("statistics kept", "statistics follow"),
-    unit="dB",
-    note="full fine-tuning of CVT-GAN",
-)
+both = ("statistics kept", "statistics follow")
+words = {"compares": both, "unit": "dB", "note": "full fine-tuning of CVT-GAN"}
+change = record("kept_over_following", samples=difference, units=UNITS, **words)
 show_text(
-    f"Keeping the statistics changes full fine-tuning by **{format_interval(change, sign=True, unit='dB')}**, over pairs from {min(difference):+.2f} to {max(difference):+.2f} dB. The tables of {{doc}}`14_petite_results` show both; its claims compare with the better of the two."
+    "Keeping the statistics changes full fine-tuning by "
+    f"**{format_interval(change, sign=True, unit='dB')}**, over pairs from "
+    f"{min(difference):+.2f} to {max(difference):+.2f} dB. The tables of "
+    "{doc}`14_petite_results` show both; its claims compare with the better of the two."
 )
 
 # %% [markdown]

@@ -17,33 +17,30 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import torch
 
-from petrecon.compendium import image, profile_sizes, record, record_backend, show, show_text, style, table, track_input
-from petrecon.ddip import (
-    DDIPSettings,
-    closed_form,
-    count_configurations,
-    ddip,
-    draw_overview,
-    load_prior,
-    prior_path,
-    sample,
-    scale_of,
+from petrecon import ddip
+from petrecon.compendium import (
+    curves,
+    panels,
+    profile_sizes,
+    record,
+    show,
+    show_text,
+    style,
+    table,
 )
 from petrecon.metrics import psnr
-from petrecon.models import NoiseSchedule
-from petrecon.phantoms import activity, make_subject, simulate_exam
+from petrecon.phantoms import activity
+from petrecon.studies import ddip_cases as cases
 
 style()
 size = profile_sizes("20_ddip_idea", profile)
-track_input(prior_path(prior))
-network, schedule = load_prior(prior), NoiseSchedule()
-subject = make_subject(anatomy, seed=seed, image_shape=(96, 112), voxel_size=2.0863)
+network, schedule = cases.load_tracked_prior(prior)
+subject = cases.head_slice(anatomy, seed)
 mr = subject.mr[None, None]
-truths = {tracer: activity(subject, tracer, seed) for tracer in ("fdg", "amyloid-negative")}
-clean = {tracer: (image / scale_of(image, subject.voxel_size))[None, None] for tracer, image in truths.items()}
+fdg = activity(subject, "fdg", seed)  # kBq/mL
+clean_fdg = (fdg / ddip.scale_of(fdg, subject.voxel_size))[None, None]
 
 # %% [markdown]
 # ## Noise, and the way back
@@ -56,35 +53,31 @@ clean = {tracer: (image / scale_of(image, subject.voxel_size))[None, None] for t
 # is the *posterior mean*: the average of all brains that could hide behind the noise. Little noise, little doubt, a sharp image. Much noise, and only the MR and the memory of the training set are left.
 
 # %%
-levels = [20, 100, 199, 500, 900]
-noise = torch.randn(clean["fdg"].shape, generator=torch.Generator().manual_seed(seed))
-rows: dict[str, list[torch.Tensor]] = {"x_t": [], "without MR": [], "with MR": []}
+noise = torch.randn(clean_fdg.shape, generator=torch.Generator().manual_seed(seed))
+slices = {"noisy": {}, "without MR": {}, "with MR": {}}
+quality = {"without MR": {}, "with MR": {}}
 with torch.no_grad():
-    for t in levels:
-        x_t = schedule.noisy(clean["fdg"], t, noise)
-        rows["x_t"].append(x_t[0, 0])
+    for t in (20, 100, 199, 500, 900):
+        x_t = schedule.noisy(clean_fdg, t, noise)
+        slices["noisy"][f"t = {t}"] = x_t[0, 0]
         for name, z in (("without MR", 0 * mr), ("with MR", mr)):
-            rows[name].append(schedule.clean(x_t, network(x_t, torch.tensor([t]), z), t)[0, 0].clamp(0, 1))
+            predicted_noise = network(x_t, torch.tensor([t]), z)
+            estimate = schedule.clean(x_t, predicted_noise, t).clamp(0, 1)
+            slices[name][f"t = {t}"] = estimate[0, 0]
+            quality[name][f"t = {t}"] = psnr(estimate, clean_fdg, 1.0)
+for name, by_level in quality.items():
+    record(f"tweedie/{name}", by_level["t = 199"], unit="dB", note="t = 199")
 
 # %% tags=["hide-input"]
-truth = clean["fdg"][0, 0]
-quality = {name: [psnr(p, truth, 1.0) for p in rows[name]] for name in ("without MR", "with MR")}
-fig, axes = plt.subplots(3, len(levels), figsize=(8.4, 5.4))
-for line, (name, pictures) in zip(axes, rows.items(), strict=True):
-    for k, (ax, t) in enumerate(zip(line, levels, strict=True)):
-        image(ax, pictures[k], 2.0863, vmin=0, vmax=1, axes=False)
-        ax.set_title(f"t = {t}" if name == "x_t" else f"{name}, {quality[name][k]:.1f} dB", size=8)
-for name, values in quality.items():
-    record(f"tweedie/{name}", values[2], unit="dB", note="t = 199")
-show(
-    fig,
+panels(
+    slices,
+    voxel_size=subject.voxel_size,
+    unit="a.u.",
+    top=1.0,
+    scores=quality,
     name="fig-tweedie",
-    caption="An FDG slice with more and more noise (top), and Tweedie's estimate of it without MR (middle) and with MR (bottom).",
-    alt="; ".join(
-        f"{name}, from {v[0]:.1f} dB at t = {levels[0]} to {v[-1]:.1f} dB at {levels[-1]}"
-        for name, v in quality.items()
-    )
-    + ".",
+    caption="An FDG slice with more and more noise (top), and Tweedie's estimate of it "
+    "without MR (middle) and with MR (bottom).",
 )
 
 # %% [markdown]
@@ -93,28 +86,32 @@ show(
 # Start from pure noise, estimate, add a little less noise, estimate again: that draws a *sample*. Without an MR this small network dreams up the outline of a head and the texture of a cortex, not yet a brain: it was trained for an hour, and 15 % of that time without MR. With an MR it paints the tracer it was trained on into that head.
 
 # %%
-words = {"image_shape": (96, 112), "voxel_size": 2.0863}
-others = [make_subject(anatomy, seed=seed + k, slice_mm=h, **words).mr for k, h in ((1, 5.0), (2, 40.0))]
-guides = torch.stack([0 * mr[0], 0 * mr[0], mr[0], *(m[None] for m in others)])
-dreams = sample(network, schedule, guides, steps=size["sample_steps"], seed=seed)
+others = [
+    cases.head_slice(anatomy, seed + k, slice_mm=mm).mr
+    for k, mm in ((1, 5.0), (2, 40.0))
+]
+guides = torch.stack([0 * mr[0], 0 * mr[0], mr[0], *(other[None] for other in others)])
+samples = ddip.sample(network, schedule, guides, steps=size["sample_steps"], seed=seed)
+drawn, trained = (cases.grey_to_white(x, subject) for x in (samples[2, 0], fdg))
+note = "MR-conditional sample, mean uptake of grey over white matter"
+record("samples/grey_to_white", drawn, note=note)
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(2, 5, figsize=(8.4, 3.9))
-for k in range(5):
-    image(axes[0, k], guides[k, 0], 2.0863, vmin=0, vmax=1, axes=False)
-    image(axes[1, k], dreams[k, 0], 2.0863, vmin=0, vmax=1, axes=False)
-    axes[0, k].set_title("no MR" if k < 2 else "MR", size=9)
-    axes[1, k].set_title("sample", size=9)
-contrast = {
-    "sample": float(dreams[2, 0][subject.mask("grey")].mean() / dreams[2, 0][subject.mask("white")].mean()),
-    "training": float(truths["fdg"][subject.mask("grey")].mean() / truths["fdg"][subject.mask("white")].mean()),
-}
-record("samples/grey_to_white", contrast["sample"], note="MR-conditional sample, mean uptake of grey over white matter")
-show(
-    fig,
+conditions = ["no MR (1)", "no MR (2)", "MR (1)", "MR (2)", "MR (3)"]
+panels(
+    {
+        "given": dict(zip(conditions, guides[:, 0], strict=True)),
+        "sample": {f"sample {k + 1}": samples[k, 0] for k in range(5)},
+    },
+    mr=conditions,
+    voxel_size=subject.voxel_size,
+    unit="a.u.",
+    top=1.0,
     name="fig-samples",
-    caption="Samples of the prior: two heads dreamt up without an MR, three painted into the MR above them. No counts are involved.",
-    alt=f"Two unconditional samples and three conditional ones; in the third the ratio of grey to white matter is {contrast['sample']:.1f}, in the true FDG image {contrast['training']:.1f}.",
+    caption="Samples of the prior: two heads dreamt up without an MR, three painted "
+    "into the MR above them. No counts are involved.",
+    alt="Two samples without an MR and three with one; in the third the ratio of "
+    f"grey to white matter is {drawn:.1f}, in the true FDG image {trained:.1f}.",
 )
 
 # %% [markdown]
@@ -124,34 +121,36 @@ show(
 # alone; what it makes of the counts while its weights stay frozen (expectation maximisation pulls each clean image towards the counts, as in PET-DDS {cite:p}`singh2024`); and what it makes of them when it may adapt.
 
 # %%
-exam = simulate_exam(subject, "amyloid-negative", scanner, dose=dose, seed=seed, profile=profile)
-record_backend(exam.model.projector)
-variants = {
-    "frozen prior": DDIPSettings(steps=size["steps"], adapt="none", data="none", consistency_em=5),
-    "DDIP": DDIPSettings(steps=size["steps"], learning_rate=size["learning_rate"]),
-}
+exam = cases.measure(
+    anatomy, "amyloid-negative", scanner, dose, seed, coarsening=profile
+)
+frozen = ddip.DDIPSettings(
+    steps=size["steps"], adapt="none", data="none", consistency_em=5
+)
+adapted = ddip.DDIPSettings(steps=size["steps"], learning_rate=size["learning_rate"])
 measured = (exam.counts, exam.model, subject.mr, network, schedule)
-results = {name: ddip(*measured, settings, seed) for name, settings in variants.items()}
-painted = dreams[2, 0] * scale_of(truths["amyloid-negative"], subject.voxel_size)
-pictures = {"truth": exam.truth, "from MR alone": painted, **{name: r.image for name, r in results.items()}}
+amyloid_scale = ddip.scale_of(exam.truth, subject.voxel_size)
+images = {"truth": exam.truth, "from MR alone": samples[2, 0] * amyloid_scale}
+images |= {
+    "frozen prior": ddip.ddip(*measured, frozen, seed).image[0],
+    "DDIP": ddip.ddip(*measured, adapted, seed).image[0],
+}
+ratios = {name: cases.grey_to_white(x, subject) for name, x in images.items()}
+for name, ratio in ratios.items():
+    record(f"grey_to_white/{name}", ratio)
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.9), layout="constrained")
-top = float(exam.truth.max())
-ratios = {}
-for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
-    drawn = image(ax, picture, 2.0863, vmin=0, vmax=top, axes=False)
-    ratios[name] = float(picture[subject.mask("grey")].mean() / picture[subject.mask("white")].mean())
-    ax.set_title(name if name == "truth" else f"{name}, {psnr(picture, exam.truth):.1f} dB", size=9)
-    record(f"grey_to_white/{name}", ratios[name])
-fig.colorbar(drawn, ax=axes, label="activity (kBq/mL)", shrink=0.7)
-show(
-    fig,
+panels(
+    images,
+    truth="truth",
+    scores={n: psnr(x, exam.truth) for n, x in images.items() if n != "truth"},
+    voxel_size=subject.voxel_size,
     name="fig-wrong-tracer",
-    caption="An amyloid-negative slice reconstructed with a prior that has only seen FDG.",
-    alt="Ratio of grey to white matter: " + ", ".join(f"{name} {value:.2f}" for name, value in ratios.items()) + ".",
+    caption="An amyloid-negative slice reconstructed with a prior that has only seen "
+    "FDG.",
 )
-show_text("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for name, value in ratios.items()) + ".")
+in_text = ", ".join(f"{name} **{ratio:.2f}**" for name, ratio in ratios.items())
+show_text(f"Grey over white matter: {in_text}.")
 
 # %% [markdown]
 # ## Adapt with a few matrices
@@ -161,11 +160,12 @@ show_text("Grey over white matter: " + ", ".join(f"{name} **{value:.2f}**" for n
 # fifty times smaller, the same rank is a larger share, and rank 16 is no longer small. A rank here is not a rank there.
 
 # %%
-counts = count_configurations(network, ranks=[1, 4, 16], targets=["attention", "time", "convolution", "all"])
+targets = ["attention", "time", "convolution", "all"]
 table(
-    counts,
+    ddip.count_configurations(network, ranks=[1, 4, 16], targets=targets),
     name="tab-lora-counts",
-    caption="Trainable parameters (and share of the network) by what is adapted; biases included.",
+    caption="Trainable parameters (and share of the network) by what is adapted; "
+    "biases included.",
     formats={"share (%)": ".2f"},
 )
 
@@ -185,23 +185,20 @@ table(
 # and loses the pull in single precision; this one does not.
 
 # %% tags=["hide-input"]
-weights = torch.logspace(-4, 3, 120)
-fig, ax = plt.subplots(figsize=(6.4, 3.4))
+weights = torch.logspace(-4, 3, 120)  # β/s
+voxels = {}
 for em, m in ((0.9, 0.3), (0.1, 0.6)):
-    ax.semilogx(
-        weights,
-        closed_form(torch.full_like(weights, em), torch.full_like(weights, m), weights),
-        label=f"EM says {em}, network says {m}",
-    )
-    ax.axhline(em, color="0.8", lw=0.8, zorder=0)
-ax.set(xlabel="β/s", ylabel="voxel value (a.u.)")
-ax.legend()
-half = float(closed_form(torch.tensor([0.9]), torch.tensor([0.3]), 1.0))
-show(
-    fig,
+    voxel = ddip.closed_form(torch.tensor([em]), torch.tensor([m]), weights)
+    voxels[f"EM says {em}, network says {m}"] = voxel
+curves(
+    voxels,
+    x=weights,
+    log="x",
+    xlabel="β/s",
+    ylabel="voxel value (a.u.)",
     name="fig-closed-form",
-    caption="One voxel between the counts and the network. The released code's β = 0.01 is β/s ≈ 0.00002 in these units: pure EM.",
-    alt=f"The value goes from what EM says to what the network says as beta over s grows; at 1 it is {half:.2f} between 0.9 and 0.3.",
+    caption="One voxel between the counts and the network. The released code's β = "
+    "0.01 is β/s ≈ 0.00002 in these units: pure EM.",
     dimensionless=["β/s"],
 )
 
@@ -226,18 +223,18 @@ show(
 # input at the last level); we use what the algorithm says.
 
 # %% tags=["hide-input"]
-chain = {
-    "$x_{T'}$": schedule.noisy(clean["amyloid-negative"], 199, noise)[0, 0],
-    "$x_t$": schedule.noisy(clean["amyloid-negative"], 120, noise)[0, 0],
-    "$x_{t-1}$": schedule.noisy(clean["amyloid-negative"], 80, noise)[0, 0],
-    "$x_0$": results["DDIP"].image / results["DDIP"].scale.squeeze(),
-}
-fig = draw_overview(chain, subject.mr, chain["$x_0$"], exam.counts)
+levels = {"$x_{T'}$": 199, "$x_t$": 120, "$x_{t-1}$": 80}
+clean = exam.truth / amyloid_scale
+chain = {label: schedule.noisy(clean, t, noise[0, 0]) for label, t in levels.items()}
+chain["$x_0$"] = images["DDIP"] / exam.scale[0]
 show(
-    fig,
+    ddip.draw_overview(chain, subject.mr, chain["$x_0$"], exam.counts[0]),
     name="fig-ddip-overview",
-    caption="DDIP, drawn from this page's own images: at every noise level (a) the network is adapted to the counts by splitting, then (b) it makes the step to less noise.",
-    alt="Diagram. A row of four images from noise to a brain; below, two boxes: adaptation, in which MR and noisy image enter the network and its clean image is compared with the counts, and sampling, in which the adapted network gives the next image.",
+    caption="DDIP, drawn from this page's own images: at every noise level (a) the "
+    "network is adapted by splitting, then (b) it makes the step to less noise.",
+    alt="A row of four images from noise to a brain; below, two boxes: adaptation, "
+    "where the network's clean image is compared with the counts, and sampling, where "
+    "the adapted network gives the next image.",
 )
 
 # %% [markdown]
@@ -258,11 +255,14 @@ show(
 # %%
 em, m, b = torch.tensor([0.9]), torch.tensor([0.3]), 2e-5
 textbook = 0.5 * ((m - 1 / b) + torch.sqrt((m - 1 / b) ** 2 + 4 * em / b))
-exact = float(closed_form(em.double(), m.double(), b))
+ours = float(ddip.closed_form(em, m, b))
+exact = float(ddip.closed_form(em.double(), m.double(), b))
 show_text(
-    f"Exact {exact:.7f}; our form in single precision {float(closed_form(em, m, b)):.7f}; the textbook's {float(textbook):.7f}."
+    f"Exact {exact:.7f}; our form in single precision {ours:.7f}; "
+    f"the textbook's {float(textbook):.7f}."
 )
-record("prox/textbook_error", abs(float(textbook) - exact), note="single precision, beta/s = 2e-5")
+error, note = abs(float(textbook) - exact), "single precision, beta/s = 2e-5"
+record("prox/textbook_error", error, note=note)
 
 # %% [markdown]
 # ```{solution-end}

@@ -15,30 +15,14 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import pandas as pd
-
-from petrecon.compendium import (
-    profile_sizes,
-    ranking,
-    record,
-    record_backend,
-    show,
-    show_text,
-    style,
-    table,
-    track_input,
-)
-from petrecon.ddip import load_prior, prior_path
-from petrecon.models import NoiseSchedule
-from petrecon.studies.ddip_cases import measure
-from petrecon.studies.ddip_tuning import grid_search
+from petrecon.compendium import profile_sizes, ranking, show, show_text, style, table
+from petrecon.studies.ddip_cases import TRACERS, load_tracked_prior, measure
+from petrecon.studies.ddip_figures import draw_trials
+from petrecon.studies.ddip_tuning import grid_search, record_tuned, tuning_table
 
 style()
 size = profile_sizes("21_ddip_tuning", profile)
-track_input(prior_path(prior))
-network, schedule = load_prior(prior), NoiseSchedule()
-tracers = ["fdg", "amyloid-negative"]
+network, schedule = load_tracked_prior(prior)
 
 # %% [markdown]
 # The methods, from the plainest to the one under test:
@@ -52,57 +36,44 @@ tracers = ["fdg", "amyloid-negative"]
 # * **DDIP** {cite:p}`ddip2026`.
 
 # %%
-cases = {
-    tracer: measure(anatomy, tracer, scanner, dose, seed, profile=profile, realisations=size["realisations"])
-    for tracer in tracers
+grids = {"coarsening": size["coarsening"], "realisations": size["realisations"]}
+cases = {t: measure(anatomy, t, scanner, dose, seed, **grids) for t in TRACERS}
+searched = {
+    method: grid_search(method, cases, values, network, schedule, seed)
+    for method, values in size["values"].items()
 }
-record_backend(cases["fdg"].model.projector)
-found = {
-    method: grid_search(method, cases, values, network, schedule, seed) for method, values in size["values"].items()
+best = {
+    method: max(trials, key=lambda trial: trial.mean)
+    for method, trials in searched.items()
 }
-best = {method: max(rows, key=lambda row: row["mean"]) for method, rows in found.items()}
-for method, row in best.items():
-    for setting, value in row["settings"].items():
-        record(f"tuned/{method}/{setting}", value)
-    record(f"psnr/{method}", row["mean"], unit="dB")
+record_tuned(best)
 
 # %% tags=["hide-input"]
 table(
-    pd.DataFrame(
-        {
-            "method": method,
-            "tried": len(found[method]),
-            "kept": ", ".join(
-                f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k} {v}" for k, v in row["settings"].items()
-            ).replace("_", " "),
-            "FDG": row["psnr"]["fdg"],
-            "amyloid": row["psnr"]["amyloid-negative"],
-            "s": row["seconds"],
-        }
-        for method, row in best.items()
-    ),
+    tuning_table(searched, best),
     name="tab-ddip-tuned",
-    caption="Settings tried and kept, PSNR (dB) on the tuning head at dose @DOSE@ of the @SCANNER@, and seconds per image on this machine.",
+    caption="Settings tried and kept, PSNR (dB) on the tuning head at dose @DOSE@ of "
+    "the @SCANNER@, and seconds per image on this machine.",
     formats={"FDG": ".2f", "amyloid": ".2f", "s": ".1f"},
 )
 
 # %% tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(6.8, 3.6))
-for place, (method, rows) in enumerate(found.items()):
-    ax.plot([place] * len(rows), [row["mean"] for row in rows], "o", alpha=0.5)
-    ax.plot(place, best[method]["mean"], "k_", ms=16)
-ax.set_xticks(range(len(found)), list(found), rotation=20)
-ax.set(ylabel="mean PSNR of two tracers (dB)")
+quality = {method: trial.mean for method, trial in best.items()}
 show(
-    fig,
+    draw_trials(searched, best),
     name="fig-ddip-tuning",
-    caption="Every combination tried, one dot each; the bar is the one kept. A long column is a method that punishes a careless setting.",
-    alt=ranking({method: row["mean"] for method, row in best.items()}, "best mean PSNR", "dB") + ".",
+    caption="Every combination tried, one dot each; the bar is the one kept. A long "
+    "column is a method that punishes a careless setting.",
+    alt=ranking(quality, "best mean PSNR", "dB") + ".",
 )
-spread = {method: row["mean"] - min(r["mean"] for r in found[method]) for method, row in best.items()}
-touchy = max(spread, key=spread.get)
+span = {
+    method: quality[method] - min(trial.mean for trial in trials)
+    for method, trials in searched.items()
+}
+sensitive = max(span, key=span.get)
 show_text(
-    f"The most sensitive method within the values tried is {touchy}: {spread[touchy]:.1f} dB lie between its best and its worst setting."
+    f"The most sensitive method within the values tried is {sensitive}: "
+    f"{span[sensitive]:.1f} dB lie between its best and its worst setting."
 )
 
 # %% [markdown]

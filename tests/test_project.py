@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "petrecon").rglob("*.py"))
 FLOORS = ["provenance", "projectors", "phantoms", "reconstruct", "metrics", "models", "peft", "ddip", "petite", "deq"]
 FLOORS += ["compendium", "studies"]
+PAPERS = {"ddip", "petite", "deq"}
+WINGS = ["runs", "notebook", "book"]
 
 
 def _name(requirement: str) -> str:
@@ -99,7 +101,18 @@ def test_imports_go_only_downwards(path):
     parts = path.relative_to(ROOT / "src" / "petrecon").parts
     if parts[0] not in FLOORS:
         return
-    allowed = {*FLOORS[: FLOORS.index(parts[0]) + 1], "checkpoints", "errors", "paths", "yaml_files", "__version__"}
+    allowed = {
+        *FLOORS[: FLOORS.index(parts[0]) + 1],
+        "cards",
+        "checkpoints",
+        "errors",
+        "paths",
+        "profiles",
+        "schedules",
+        "settings_checks",
+        "yaml_files",
+        "__version__",
+    }
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -109,6 +122,27 @@ def test_imports_go_only_downwards(path):
         for name in names:
             if name.startswith("petrecon."):
                 assert name.split(".")[1] in allowed, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_papers_are_siblings_and_wings_stand_in_order(path):
+    """No paper's package imports another's; what runs notebooks knows nothing of pages."""
+    parts = path.relative_to(ROOT / "src" / "petrecon").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.ImportFrom) and node.module):
+            continue
+        other = node.module.split(".")[1:]
+        if parts[0] in PAPERS and other:
+            assert other[0] not in PAPERS - {parts[0]}, f"{path.name} imports {node.module}"
+        if parts[0] == "compendium" and other[:1] == ["compendium"] and len(other) > 1 and len(parts) > 2:
+            assert WINGS.index(other[1]) <= WINGS.index(parts[1]), f"{path.name} imports {node.module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_only_studies_name_a_notebook(path):
+    names = {notebook.stem for notebook in (ROOT / "notebooks").glob("[0-9]*.py")}
+    if path.relative_to(ROOT / "src" / "petrecon").parts[0] not in ("studies", "cli.py"):  # help shows an example
+        assert not [name for name in names if name in path.read_text()]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
@@ -130,6 +164,30 @@ def test_notebooks_are_short_and_teach(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 30, f"{node.name} belongs in the library"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_code_of_a_notebook_fits_the_column_of_the_book(path):
+    """Prose wraps by itself; a code cell that is wider than its column scrolls sideways."""
+    lines = [line for code in _code(path) for line in code.splitlines()]
+    assert [line for line in lines if len(line) > 88] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_a_notebook_types_no_voxel_and_no_crop_and_draws_mr_grey(path):
+    """Voxels come from a subject or an exam, the crop from the head; white matter is bright in every MR."""
+    code = "\n".join(_code(path))
+    assert not re.search(r"\b2\.0863\b|\b2\.03642\b|\(-95, 95\)|\(-115, 115\)|HEAD_MM", code)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "image":
+            drawn = ast.unparse(node)
+            assert not re.search(r"\bmr\b", drawn) or "cmap='gray'" in drawn, drawn
+
+
+def _code(path: Path) -> list[str]:
+    from petrecon.compendium.runs.notebook_source import NotebookSource
+
+    return [cell.text for cell in NotebookSource(path).cells if cell.kind == "code"]
 
 
 def test_every_artefact_of_the_three_papers_is_listed():

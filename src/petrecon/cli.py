@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 import click
 
 from petrecon.errors import InputError, ParameterError, PetreconError, did_you_mean
+from petrecon.profiles import PROFILES
 from petrecon.stopping import stopping
 
-PROFILES = click.Choice(["quick", "laptop", "paper"])
+_PROFILE = click.Choice(PROFILES)
 
 
 class _Commands(click.Group):
@@ -76,7 +77,7 @@ def main() -> None:
 
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="The whole run matrix, for a workflow engine.")
-@click.option("--profile", type=PROFILES, default="quick", show_default=True)
+@click.option("--profile", type=_PROFILE, default="quick", show_default=True)
 def list_command(as_json: bool, profile: str) -> None:
     """List the notebooks, their parameters and what their last runs cost.
 
@@ -160,7 +161,7 @@ def labels(path: str, label_table: str | None, out: str | None) -> None:
 
 
 @main.command()
-@click.option("--profile", type=PROFILES, help="One profile only.")
+@click.option("--profile", type=_PROFILE, help="One profile only.")
 def verify(profile: str | None) -> None:
     """Check every receipt: re-hash sources, code, data and outputs, and say which runs are stale and why.
 
@@ -168,7 +169,7 @@ def verify(profile: str | None) -> None:
     Exits 1 when any run is not fresh.
     """
     from petrecon.compendium.runs.receipts import verify as check
-    from petrecon.provenance.training import describe, shipped
+    from petrecon.provenance.weight_receipts import describe, shipped
 
     found = check(profile)
     for folder, stem, state in found:
@@ -196,7 +197,7 @@ def pairs(check: bool) -> None:
 
 
 @main.command()
-@click.option("--profile", type=PROFILES, default="quick", show_default=True)
+@click.option("--profile", type=_PROFILE, default="quick", show_default=True)
 @click.option("--only", metavar="NOTEBOOK", help="One notebook, and the runs it needs.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at a time.")
 def reproduce(profile: str, only: str | None, workers: int) -> None:
@@ -215,7 +216,7 @@ def reproduce(profile: str, only: str | None, workers: int) -> None:
 
 
 @main.command()
-@click.option("--profile", type=PROFILES, default="quick", show_default=True)
+@click.option("--profile", type=_PROFILE, default="quick", show_default=True)
 def book(profile: str) -> None:
     """Build the book from the runs that exist; pages that were not run say which command makes them."""
     from petrecon.compendium.book.build import build
@@ -253,13 +254,13 @@ def train(name: str | None) -> None:
     \b
     petrecon train score-fdg
     """  # noqa: D301
-    from petrecon import training
+    from petrecon import train_by_name
 
     if name is None:
-        for line in training.listing():
+        for line in train_by_name.listing():
             click.echo(line)
     else:
-        click.echo(training.train(name))
+        click.echo(train_by_name.train(name))
 
 
 @main.command()

@@ -143,6 +143,6 @@ def booked(made: Path) -> Path:
     index = "# Toy book\n\n@FIGURE:02_pictures/line@\n\nSee {numref}`fig-line` and {doc}`chapters/01_toy`.\n"
     (made / "book" / "index.md").write_text(index, encoding="utf-8")
     runs = "- {notebook: 02_pictures}\n- {notebook: 01_toy, page: gallery}\n"
-    runs += "- {notebook: 01_toy, scanners: [hrrt]}\n"
+    runs += "- {notebook: 01_toy, cross: {scanner: [hrrt]}}\n"
     (made / "data" / "runs.yml").write_text(runs, encoding="utf-8")
     return made

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from petrecon.compendium.book.artefacts import artefacts
-from petrecon.compendium.book.claims import Claim, claims, decide, verdict
+from petrecon.compendium.book.claims import Claim, Rule, claims, decide, verdict
 from petrecon.errors import CardError
 from petrecon.metrics import interval
 
@@ -39,11 +39,13 @@ GREATER, WITHIN = {"kind": "greater", "than": 0.98}, {"kind": "within", "low": 1
     ],
 )
 def test_the_whole_interval_decides(rule, interval, expected):
-    assert decide(rule, *interval) == expected
+    assert decide(Rule(**rule), *interval) == expected
 
 
 def _claim(units: str = "donors", **rule) -> Claim:
-    return Claim("deq/a", "deq", "s", "", rule or {"kind": "greater", "than": 0.0}, units)
+    return Claim(
+        id="deq/a", paper="deq", statement="s", rule=Rule(**(rule or {"kind": "greater", "than": 0.0})), units=units
+    )
 
 
 SURE = {"value": 1.0, "interval": [0.5, 1.5], "kind": "bootstrap", "units": {"donors": 5}}
@@ -112,24 +114,24 @@ CLAIM = (
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("id: deq/a, ", "", "entry 1 has no id"),
-        ("paper: deq", "paper: dek", "deq/a: paper 'dek'. Did you mean 'deq'?"),
-        ("statement: s, ", "", "statement is missing"),
+        ("id: deq/a, ", "", "entry 1: field 'id' is missing"),
+        ("paper: deq", "paper: dek", "deq/a: field 'paper' is 'dek'. Did you mean 'deq'?"),
+        ("statement: s, ", "", "'statement' is missing"),
         ("kind: less", "kind: les", "Did you mean 'less'?"),
-        ("than: 1", "then: 1", "rule.then is not a field of less. Did you mean 'than'?"),
-        ("than: 1", "than: one", "rule.than must be a number, got 'one'"),
-        ("than: 1", "than: .nan", "rule.than must be a number, got nan"),
+        ("than: 1", "then: 1", "'rule.then' is unknown. Did you mean 'than'?"),
+        ("than: 1", "than: one", "'rule.than' is 'one': give a number"),
+        ("than: 1", "than: .nan", "'rule.than' is nan: give a finite number"),
         ("kind: less, than: 1", "kind: within, low: 3, high: 1", "low not above high"),
-        (", key: k", "", "computed_by needs notebook and key"),
+        (", key: k", "", "'computed_by.key' is missing"),
         ("statement: s", "statement: s, rul: 1", "Did you mean 'rule'?"),
-        ("statement: s", "statement: s, profile: big", "profile must be one of"),
-        ("kind: less, than: 1", "kind: less", "a rule of kind less needs one bound, than or margin"),
-        ("kind: less, than: 1", "kind: greater", "a rule of kind greater needs one bound, than or margin"),
+        ("statement: s", "statement: s, profile: big", "'profile' is 'big'. Choose one of: laptop, paper, quick."),
+        ("kind: less, than: 1", "kind: less", "'rule' of kind less needs one bound, than or margin"),
+        ("kind: less, than: 1", "kind: greater", "'rule' of kind greater needs one bound, than or margin"),
         ("than: 1", "than: 1, margin: 1", "needs one bound, than or margin"),
-        ("than: 1", "margin: -5", "rule.margin is a size, not below zero, got -5"),
-        ("statement: s", "statement: s, paper_value: [1, 2]", "paper_value must be a text or a number, got [1, 2]"),
-        ("units: heads, ", "", "units must say what the claim speaks of"),
-        ("units: heads", "units: [heads]", "units must say what the claim speaks of"),
+        ("than: 1", "margin: -5", "'rule.margin' is -5: it must be at least 0 (a size, not below zero)"),
+        ("statement: s", "statement: s, paper_value: [1, 2]", "'paper_value' is [1, 2]: must be text (or a number)"),
+        ("units: heads, ", "", "'units' is missing: what the claim speaks of"),
+        ("units: heads", "units: [heads]", "'units' is ['heads']: must be text (what the claim speaks of"),
     ],
 )
 def test_a_bad_claim_is_refused(project: Path, old, new, message):
@@ -154,10 +156,10 @@ ARTEFACT = "- {id: deq/t, paper: deq, kind: table, shows: s, state: substituted,
     ("old", "new", "message"),
     [
         ("kind: table", "kind: tabel", "Did you mean 'table'?"),
-        ("state: substituted", "state: finished", "state 'finished'"),
+        ("state: substituted", "state: finished", "'state' is 'finished'"),
         (", note: why", "", "a substituted artefact needs a note that says why"),
         (", notebook: n", "", "a substituted artefact needs its notebook"),
-        ("shows: s, ", "", "shows is missing"),
+        ("shows: s, ", "", "'shows' is missing"),
     ],
 )
 def test_a_bad_artefact_is_refused(project: Path, old, new, message):

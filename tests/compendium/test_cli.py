@@ -83,7 +83,7 @@ def test_run_list_verify_compare(petrecon, made: Path):
 
 
 def test_list_json_is_the_run_matrix(petrecon, made: Path):
-    (made / "data" / "runs.yml").write_text("- {notebook: 01_toy, doses: [1, 0.5]}\n", encoding="utf-8")
+    (made / "data" / "runs.yml").write_text("- {notebook: 01_toy, cross: {dose: [1, 0.5]}}\n", encoding="utf-8")
     first, second = json.loads(petrecon("list", "--json").stdout)
     assert first["state"] == "fresh"
     assert second["state"] == "missing"

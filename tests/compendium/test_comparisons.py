@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from petrecon.compendium.book import studies_called
 from petrecon.compendium.book.claims import claims
 from petrecon.compendium.book.comparisons import (
     excuses,
@@ -31,7 +32,7 @@ def test_no_excuse_is_left_over_and_none_hides_a_claim(monkeypatch):
     keys = {f"{notebook}/{key}" for notebook, key in recorded_in_runs("laptop")}
     for path in (root() / "notebooks").glob("[0-9]*.py"):
         keys |= {f"{path.stem}/{key}" for key in recorded_in_source(path)}
-    claimed = {f"{c.computed_by['notebook']}/{c.computed_by['key']}" for c in claims() if c.computed_by}
+    claimed = {f"{c.computed_by.notebook}/{c.computed_by.key}" for c in claims() if c.computed_by}
     for excuse in excuses():
         assert any(fnmatchcase(key, excuse.id) for key in keys), f"nothing recorded is {excuse.id}"
         assert not [key for key in claimed if fnmatchcase(key, excuse.id)], f"{excuse.id} is claimed and excused"
@@ -66,14 +67,65 @@ difference("a_over_b", 1)
 difference(f"over/{rival}/x", 1)
 name = f"far_gain/{exam}" if exam else "near_gain"
 record(name, samples=x, units="heads")
+for what, row in {"as it comes": "near", "tuned": "far"}.items():
+    record(f"{row}/{network}", samples=x, units="heads", compares=("a", "b"))
+both = {"compares": ("a", "b")}
+record(f"forgotten/{network}", samples=x, units="heads", **both)
 """
 
 
 def test_a_source_is_read_for_the_keys_it_will_record(tmp_path: Path):
     (tmp_path / "a.py").write_text(SOURCE, encoding="utf-8")
     found = recorded_in_source(tmp_path / "a.py")
-    assert {"gain", "away/*", "bitfit_adds/*", "a_over_b", "over/*/x", "far_gain/*", "near_gain"} <= found
+    assert {
+        "gain",
+        "away/*",
+        "bitfit_adds/*",
+        "a_over_b",
+        "over/*/x",
+        "far_gain/*",
+        "near_gain",
+        "near/*",
+        "far/*",
+    } <= found
     assert not {key for key in found if key.startswith("psnr")}
+
+
+NOTEBOOK = """
+from petrecon.studies import lesions
+from petrecon.studies import cases
+from petrecon.studies.cases import judge
+lesions.record_lesions(3)
+judge("far_gain")
+cases.judge("near_gain/x")
+"""
+STUDIES = {
+    "lesions": """
+from petrecon.studies.cases import NAMES, inner
+def record_lesions(n):
+    record(f"missed_over/{n}", n)
+    record(f"psnr/{n}", n)
+    inner(NAMES)
+def never_called():
+    record("unused_gain", 1)
+""",
+    "cases": """
+NAMES = {"psnr": 1}
+def inner(names):
+    record(f"away/{len(names)}", 1, compares=("a", "b"))
+def judge(key):
+    record(key, samples=x, units="heads")
+""",
+}
+
+
+def test_keys_are_looked_for_in_the_studies_that_a_notebook_calls(tmp_path: Path, monkeypatch):
+    """Through imported names, whole modules and from one study to another; not in what nobody calls."""
+    for name, source in STUDIES.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(studies_called, "module_file", lambda name: tmp_path / f"{name.rpartition('.')[2]}.py")
+    (tmp_path / "a.py").write_text(NOTEBOOK, encoding="utf-8")
+    assert recorded_in_source(tmp_path / "a.py") == {"missed_over/*", "away/*", "far_gain", "near_gain/x"}
 
 
 CLAIM = (
@@ -98,8 +150,17 @@ def test_a_comparison_that_is_neither_is_named(made: Path):
     assert unjudged() == ["01_toy/b"]
 
 
-@pytest.mark.parametrize("card", ["{id: 01_toy/b}", "{id: 01_toy/b, reason: ''}", "x", "{id: 1, reason: r}"])
-def test_an_excuse_without_a_reason_is_refused(project: Path, card):
+@pytest.mark.parametrize(
+    ("card", "says"),
+    [
+        ("{id: 01_toy/b}", "01_toy/b: field 'reason' is missing"),
+        ("{id: 01_toy/b, reason: ''}", "01_toy/b: field 'reason' is '': must be text"),
+        ("x", "entry 1 must be a group of `field: value` lines"),
+        ("{id: 1, reason: r}", "'id' is 1: must be text"),
+    ],
+)
+def test_an_excuse_without_a_reason_is_refused(project: Path, card, says):
     (project / "data" / "excused.yml").write_text(f"- {card}\n", encoding="utf-8")
-    with pytest.raises(CardError, match=r"excused\.yml: an entry is an id"):
+    with pytest.raises(CardError, match=r"^data/excused\.yml") as caught:
         excuses()
+    assert says in str(caught.value)

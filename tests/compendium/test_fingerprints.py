@@ -146,5 +146,5 @@ def test_a_notebook_depends_on_neither_the_runner_nor_the_book(project):
 
 def test_a_profile_that_is_not_there_is_named(project: Path):
     (project / "data" / "profiles.yml").write_text("01_toy: {quik: {n: 3}}\n", encoding="utf-8")
-    with pytest.raises(CardError, match="01_toy has no section 'quick'"):
+    with pytest.raises(CardError, match="'01_toy.quik' is unknown. Did you mean 'quick'"):
         inputs_of(plan("01", {}))

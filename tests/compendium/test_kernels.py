@@ -80,7 +80,9 @@ def test_reproduce_stops_at_once_when_no_kernel_can_start(project: Path, monkeyp
         "import sys\nif 'ipykernel_launcher' in sys.orig_argv: sys.exit('no room here')\n", encoding="utf-8"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    (project / "data" / "runs.yml").write_text("- {notebook: 01_toy, doses: [1, 2, 3, 4, 0.5]}\n", encoding="utf-8")
+    (project / "data" / "runs.yml").write_text(
+        "- {notebook: 01_toy, cross: {dose: [1, 2, 3, 4, 0.5]}}\n", encoding="utf-8"
+    )
     with pytest.raises(KernelError, match="no room here"):
         reproduce.make_all(matrix("quick"))
     told = capfd.readouterr().err

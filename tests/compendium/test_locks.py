@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from petrecon.compendium.runs.locks import locked
 from petrecon.compendium.runs.receipts import status
 from petrecon.compendium.runs.run import plan
 from petrecon.compendium.runs.runner import make_run
@@ -43,3 +44,26 @@ def test_a_cache_deleted_during_a_run_loses_nothing(project: Path, tmp_path: Pat
         child.kill()
     assert child.returncode == 0, told
     assert status(plan("03", {})).state == "fresh"
+
+
+HOLDS = """
+import sys, time
+from petrecon.compendium.runs.locks import locked
+with locked("01_toy", "the page"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(project: Path):
+    child = subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "held\n"
+        message = f"the page is being written by process {child.pid}: wait for it, or stop it"
+        with pytest.raises(BusyError, match=message), locked("01_toy", "the page"):
+            pass
+    finally:
+        child.kill()
+        child.communicate()
+    with locked("01_toy", "the page"), pytest.raises(BusyError, match=str(os.getpid())), locked("01_toy", "it"):
+        pass

@@ -27,7 +27,7 @@ def test_scanners_times_doses_after_what_they_need(notebooks):
     _write(
         notebooks,
         "- {notebook: '02', needs: ['03'], page: none}\n"
-        "- {notebook: 01_toy, scanners: [hrrt, gemini], doses: [1, 0.25], needs: [02_b], page: gallery}\n"
+        "- {notebook: 01_toy, cross: {scanner: [hrrt, gemini], dose: [1, 0.25]}, needs: [02_b], page: gallery}\n"
         "- {notebook: 03_c, profiles: [quick]}\n",
     )
     stems = [row.run.stem for row in matrix("quick")]
@@ -44,8 +44,23 @@ def test_scanners_times_doses_after_what_they_need(notebooks):
         matrix("laptop")
 
 
+def test_parameters_that_vary_together_and_lists_of_profiles_are_crossed(notebooks):
+    """The first name varies slowest; a list may be one of data/profiles.yml."""
+    (notebooks / "data" / "profiles.yml").write_text("02_b: {quick: {doses: [0.5, 0.25]}}\n", encoding="utf-8")
+    _write(
+        notebooks,
+        '- {notebook: 01_toy, cross: {"scanner, seed": [[hrrt, 1], [gemini, 2]], dose: 02_b.doses}}\n',
+    )
+    assert [row.run.stem for row in matrix("quick")] == [
+        "01_toy__hrrt__dose0.5__seed-1",
+        "01_toy__hrrt__dose0.25__seed-1",
+        "01_toy__gemini__dose0.5__seed-2",
+        "01_toy__gemini__dose0.25__seed-2",
+    ]
+
+
 def test_names_of_runs(notebooks):
-    _write(notebooks, "- {notebook: '01', doses: [0.25], parameters: {seed: 7}}\n")
+    _write(notebooks, "- {notebook: '01', cross: {dose: [0.25]}, parameters: {seed: 7}}\n")
     (row,) = matrix("paper")
     assert row.run.stem == "01_toy__biograph-mmr__dose0.25__seed-7"
     assert row.run.label == "biograph-mmr-dose0-25-seed-7"
@@ -74,9 +89,18 @@ def test_files_of_one_name_are_different_runs(project, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {notebook: 01_toy, scaners: [hrrt]}", "'scaners' is not a field. Did you mean 'scanners'?"),
-        ("- {notebook: 01_toy, scanners: [hrt]}", "entry 1 (01_toy): scanner 'hrt' is not known"),
-        ("- {notebook: 01_toy, doses: [10]}", "got 10"),
+        ("- {notebook: 01_toy, crss: {scanner: [hrrt]}}", "entry 1: field 'crss' is unknown. Did you mean 'cross'?"),
+        (
+            "- {notebook: 01_toy, cross: {scaner: [hrrt]}}",
+            "(01_toy): there is no parameter 'scaner'. Did you mean 'scanner'",
+        ),
+        ("- {notebook: 01_toy, cross: {scanner: hrrt}}", "(01_toy): data/profiles.yml has no 'hrrt' in quick"),
+        ("- {notebook: 01_toy, cross: {scanner: 3}}", "(01_toy): cross.scanner is 3: give a list"),
+        ('- {notebook: 01_toy, cross: {"scanner, dose": [[hrrt]]}}', "(01_toy): cross.scanner, dose needs lists of 2"),
+        ("- {notebook: 01_toy, profiles: [quik]}", "entry 1: field 'profiles' is 'quik'. Did you mean 'quick'?"),
+        ("- {page: none}", "entry 1: field 'notebook' is missing"),
+        ("- {notebook: 01_toy, cross: {scanner: [hrt]}}", "entry 1 (01_toy): scanner 'hrt' is not known"),
+        ("- {notebook: 01_toy, cross: {dose: [10]}}", "got 10"),
         ("- {notebook: 01_tooy}", "Did you mean '01_toy'?"),
         ("- {notebook: 01_toy, page: galery}", "Did you mean 'gallery'?"),
         ("- {notebook: 01_toy}\n- {notebook: 01_toy}", "lists 01_toy__biograph-mmr__dose1 twice"),

@@ -30,7 +30,7 @@ def test_order_freshness_failure_and_resumption(made: Path, monkeypatch, capsys)
     (notebooks / "06_after.py").write_text("# %%\nx = 1\n", encoding="utf-8")
     (made / "data" / "runs.yml").write_text(
         "- {notebook: 06_after, needs: [05_fails]}\n- {notebook: 05_fails}\n"
-        "- {notebook: 04_reads, needs: [01_toy]}\n- {notebook: 01_toy, doses: [1, 0.5]}\n"
+        "- {notebook: 04_reads, needs: [01_toy]}\n- {notebook: 01_toy, cross: {dose: [1, 0.5]}}\n"
         "- {notebook: 02_pictures}\n",
         encoding="utf-8",
     )

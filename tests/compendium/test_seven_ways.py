@@ -152,7 +152,9 @@ def test_a_new_card_makes_stale_what_lists_the_cards_and_stops_nothing(made: Pat
     """The tables of all scanners are made again; a summary of runs goes through those that `data/runs.yml` asks for."""
     (made / "notebooks" / "03_lists.py").write_text(LISTS, encoding="utf-8")
     (made / "notebooks" / "04_summary.py").write_text(PLANNED, encoding="utf-8")
-    (made / "data" / "runs.yml").write_text("- notebook: 01_toy\n  scanners: [biograph-mmr]\n", encoding="utf-8")
+    (made / "data" / "runs.yml").write_text(
+        "- notebook: 01_toy\n  cross: {scanner: [biograph-mmr]}\n", encoding="utf-8"
+    )
     for notebook in ("03", "04"):
         make_run(plan(notebook, {}), quiet=True)
     shutil.copy(made / "data" / "scanners" / "hrrt.yaml", made / "data" / "scanners" / "mine.yaml")
@@ -162,7 +164,7 @@ def test_a_new_card_makes_stale_what_lists_the_cards_and_stops_nothing(made: Pat
     assert make_run(plan("04", {}), quiet=True, force=True)[0] is True
     _append(made / "data" / "runs.yml", "- notebook: 02_pictures\n")
     assert str(status(plan("04", {}))) == "fresh"
-    _append(made / "data" / "runs.yml", "- notebook: 01_toy\n  scanners: [mine]\n")
+    _append(made / "data" / "runs.yml", "- notebook: 01_toy\n  cross: {scanner: [mine]}\n")
     assert str(status(plan("04", {}))) == "stale: because runs of 01_toy in quick changed"
 
 

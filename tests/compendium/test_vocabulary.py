@@ -80,12 +80,12 @@ def test_a_file_may_stand_for_a_choice(project: Path, monkeypatch):
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        ("dose: {type: flot, help: x}", "dose.type must be one of"),
-        ("dose: {type: float}", "dose.help is missing"),
-        ("dose: {type: float, help: x, rnge: '[0, 1]'}", "dose.rnge is not a field. Did you mean 'range'?"),
-        ("dose: {type: float, help: x, range: 0..1}", "dose.range '0..1' is not an interval"),
+        ("dose: {type: flot, help: x}", "dose: field 'type' is 'flot'. Did you mean 'float'?"),
+        ("dose: {type: float}", "dose: field 'help' is missing"),
+        ("dose: {type: float, help: x, rnge: '[0, 1]'}", "dose: field 'rnge' is unknown. Did you mean 'range'?"),
+        ("dose: {type: float, help: x, range: 0..1}", "dose: field 'range' is '0..1': '0..1' is not an interval"),
         ("dose: {type: str, help: x, choices: scaners}", "Did you mean 'scanners'?"),
-        ("dose: 3", "dose must be a table of fields"),
+        ("dose: 3", "dose must be a group of `field: value` lines"),
         ("- dose", "must map parameter names to fields"),
         ("dose: {", "is not valid YAML"),
     ],

@@ -1,12 +1,11 @@
 """Weights per slice stack: the network stays as it is, and a batch is a loop."""
 
-import copy
-
 import pytest
 import torch
 
 from petrecon.ddip import DDIPSettings, SliceAdapter
-from petrecon.peft import add_lora, trainable_parameters
+from petrecon.peft import low_rank_factors, trainable_parameters
+from tests.low_rank import injected
 
 SETTINGS = DDIPSettings(learning_rate=1e-2)
 
@@ -51,8 +50,7 @@ def test_it_does_what_adamw_and_clipping_do_on_the_injected_network(network, ima
     x, mr = images[0][:1], images[1][:1]
     ours = SliceAdapter(network, SETTINGS, 1, 7)
     _fit(ours, (x, mr), steps=3, factor=1000.0)
-    theirs = copy.deepcopy(network)
-    names = list(add_lora(theirs, SETTINGS.rank, seed=7))
+    theirs, names = injected(network, SETTINGS.rank, seed=7)
     optimiser = torch.optim.AdamW(trainable_parameters(theirs), lr=1e-2, weight_decay=0.01)
     norms = []
     for k in range(3):
@@ -71,7 +69,7 @@ def test_it_does_what_adamw_and_clipping_do_on_the_injected_network(network, ima
 
 
 def _start(network):
-    return torch.cat([v.reshape(-1) for v in add_lora(copy.deepcopy(network), SETTINGS.rank, seed=7).values()])
+    return torch.cat([v.reshape(-1) for v in low_rank_factors(network, SETTINGS.rank, seed=7).values()])
 
 
 def test_a_new_optimiser_forgets_the_moments_and_keeps_the_weights(network, images):

@@ -7,11 +7,11 @@ import pytest
 import torch
 import yaml
 
-from petrecon import paths, training
+from petrecon import paths, train_by_name
 from petrecon.ddip.pretrain import load_prior, pretrain_score, score_loss
 from petrecon.errors import CardError, InputError
 from petrecon.models import NoiseSchedule
-from petrecon.models.training import load_training, training_names
+from petrecon.models.shipped_trainings import load_training, training_names
 from petrecon.models.weights import load_weights
 
 CARD = {
@@ -84,14 +84,14 @@ def test_a_checkpoint_of_other_code_is_refused(house, monkeypatch):
 
 
 def test_the_receipt_tells_the_card_and_the_losses(house):
-    assert training.train("tiny", progress=False) == house / "weights" / "tiny.safetensors"
+    assert train_by_name.train("tiny", progress=False) == house / "weights" / "tiny.safetensors"
     receipt = json.loads((house / "weights" / "tiny.json").read_text())
     assert receipt["card"] == CARD
     assert {"petrecon.ddip.pretrain", "petrecon.ddip.slices", "petrecon.phantoms.head"} <= set(receipt["code"])
     assert "petrecon.ddip.loop" not in receipt["code"]
     assert receipt["losses"]["rows"][-1][0] == 4
-    assert "tiny" in training.listing()[0]
-    assert "trained in" in training.listing()[0]
+    assert "tiny" in train_by_name.listing()[0]
+    assert "trained in" in train_by_name.listing()[0]
     prior = load_prior("tiny")
     assert not any(p.requires_grad for p in prior.parameters())
     (house / "weights" / "tiny.safetensors").write_bytes(b"broken")
@@ -102,7 +102,7 @@ def test_the_receipt_tells_the_card_and_the_losses(house):
 def test_a_card_of_unknown_kind_is_refused(house):
     (house / "training" / "odd.yaml").write_text("name: odd\nkind: scor\n")
     with pytest.raises(CardError, match="Did you mean 'score'"):
-        training.train("odd")
+        train_by_name.train("odd")
 
 
 def test_every_kind_of_card_has_its_training(house, monkeypatch):
@@ -120,7 +120,7 @@ def test_every_kind_of_card_has_its_training(house, monkeypatch):
 
     monkeypatch.setattr(sources, "pretrain_source", note)
     (house / "training" / "pairs.yaml").write_text("name: pairs\nkind: petite\n")
-    assert training.train("pairs", progress=False) == house / "weights" / "pairs"
+    assert train_by_name.train("pairs", progress=False) == house / "weights" / "pairs"
     told = CliRunner().invoke(main, ["train", "pairs"], catch_exceptions=False)
     assert told.output.strip() == str(house / "weights" / "pairs")
     assert calls == [("pairs", False), ("pairs", True)]
@@ -130,7 +130,7 @@ def test_every_kind_of_card_has_its_training(house, monkeypatch):
         ["tiny", "score", "not trained yet"],
     ]
     monkeypatch.undo()
-    assert {load_training(name)["kind"] for name in training_names()} == set(training.KINDS)
+    assert {load_training(name)["kind"] for name in training_names()} == set(train_by_name.KINDS)
 
 
 def test_a_users_own_weights_are_checked_before_a_kernel_starts(tmp_path):

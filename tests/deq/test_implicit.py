@@ -13,9 +13,9 @@ from petrecon.deq import (
     truncated_gradient,
     unrolled_gradient,
 )
+from petrecon.deq import gradient as objective_gradient
 from petrecon.deq.hessian import hessian_product, majoriser_diagonal
 from petrecon.deq.implicit import transposed_jacobian
-from petrecon.deq.problem import gradient as objective_gradient
 from petrecon.errors import ParameterError
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 
 from petrecon.deq import Hyperparameters, gradient, kkt_residual, mm_map, objective, reconstruct
-from petrecon.deq.mm_map import mm_map_and_value, positive_root, surrogate
+from petrecon.deq.mm_map import mm_map_and_value, surrogate
 from petrecon.deq.penalty import penalty_gradient, penalty_value, slope_and_curvature
 from petrecon.reconstruct import SmoothedTV
 
@@ -38,16 +38,6 @@ def test_map_minimises_its_surrogate(problem, theta):
     for seed in range(10):
         nearby = (best + 0.1 * (random_images(problem, 10 + seed) - 10)).clamp_min(0.0)
         assert (surrogate(nearby, at, problem, theta) >= value).all()
-
-
-def test_positive_root_solves_the_quadratic_without_cancellation():
-    d = torch.tensor([1.0, 1e-3, 5.0, 2.0, 1e-8], dtype=torch.float64)
-    p = torch.tensor([-4.0, 1e6, -1e6, 0.0, 1.0], dtype=torch.float64)
-    q = torch.tensor([3.0, 1e-3, 1e-3, 8.0, 0.0], dtype=torch.float64)
-    u = positive_root(d, p, q)
-    assert (u >= 0).all()
-    terms = torch.stack([d * u * u, p * u, -q])
-    assert (terms.sum(0).abs() <= 1e-14 * terms.abs().amax(0).clamp_min(1e-14)).all()
 
 
 def test_objective_never_rises_over_3000_plain_iterations(problem, theta):

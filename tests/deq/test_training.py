@@ -1,12 +1,14 @@
 """Learning lowers the loss, follows the gradient, and survives an interruption; searches keep account."""
 
 import math
+from dataclasses import replace
 
 import optuna
 import pytest
 import torch
 
 from petrecon.deq import (
+    TrainSettings,
     dynamic_problem,
     evaluate,
     grid_search,
@@ -16,10 +18,10 @@ from petrecon.deq import (
     tpe_search,
     train,
 )
-from petrecon.deq import training as training_module
+from petrecon.deq import train_hyperparameters as training_module
 from petrecon.errors import InputError, ParameterError
 
-OPTIONS = {"steps": 6, "lr": 0.4, "tol": 1e-6, "epsilon": 0.5, "seed": 3}
+OPTIONS = {"n_hyperparameters": 2, "steps": 6, "lr": 0.4, "tol": 1e-6, "epsilon": 0.5, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def sets(problem):
 
 @pytest.fixture(scope="module")
 def two(sets):
-    return train(*sets, parameters=2, **OPTIONS)
+    return train(sets[0], TrainSettings(**OPTIONS), sets[1])
 
 
 def test_training_lowers_the_loss(sets, two):
@@ -62,7 +64,8 @@ def test_gradient_of_every_step_is_that_of_the_mean_loss(sets):
 
     Images and adjoints are solved tightly: where looser ones stop depends on rounding, by up to 3 % of the gradient.
     """
-    row = train(*sets, parameters=2, **{**OPTIONS, "steps": 1, "tol": 1e-7, "adjoint_tol": 1e-3}).history[0]
+    settings = TrainSettings(**{**OPTIONS, "steps": 1, "tol": 1e-7, "adjoint_tol": 1e-3})
+    row = train(sets[0], settings).history[0]
     h, norm = 2e-2, 0.0
     for i in range(2):
         values = []
@@ -78,8 +81,9 @@ def test_gradient_of_every_step_is_that_of_the_mean_loss(sets):
 def test_more_parameters_fit_better(sets, two):
     """From the shared optimum, one λ per frame, and ε, can only lower the training loss."""
     start = torch.cat([two.free[:1], two.free[1:].expand(4), torch.tensor([math.log(0.5)], dtype=torch.float64)])
-    five = train(sets[0], parameters=5, start=start[:5], **{**OPTIONS, "steps": 4, "lr": 0.1})
-    six = train(sets[0], parameters=6, start=start, **{**OPTIONS, "steps": 4, "lr": 0.1})
+    settings = TrainSettings(**{**OPTIONS, "n_hyperparameters": 5, "steps": 4, "lr": 0.1})
+    five = train(sets[0], settings, start=start[:5])
+    six = train(sets[0], replace(settings, n_hyperparameters=6), start=start)
     shared = float(evaluate(sets[0], two.theta)[0].mean())
     assert float(evaluate(sets[0], five.theta)[0].mean()) < shared
     assert float(evaluate(sets[0], six.theta)[0].mean()) < shared
@@ -90,6 +94,7 @@ def test_more_parameters_fit_better(sets, two):
 def test_resumed_training_equals_an_uninterrupted_one(sets, two, tmp_path, monkeypatch):
     """Interrupted in the middle of step 4, and resumed: the same history and values, bit for bit."""
     path, calls = tmp_path / "run" / "training.pt", []
+    both = sets[0], TrainSettings(**OPTIONS)
 
     def interrupted(*args, **kwargs):
         calls.append(1)
@@ -100,42 +105,38 @@ def test_resumed_training_equals_an_uninterrupted_one(sets, two, tmp_path, monke
     original = training_module.hypergradient
     monkeypatch.setattr(training_module, "hypergradient", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train(*sets, parameters=2, checkpoint=path, **OPTIONS)
+        train(*both, checkpoint=path)
     monkeypatch.undo()
-    resumed = train(*sets, parameters=2, checkpoint=path, **OPTIONS)
+    resumed = train(*both, checkpoint=path)
     assert torch.equal(resumed.free, two.free)
     assert resumed.evaluations == two.evaluations
     assert [r["loss"] for r in resumed.history] == [r["loss"] for r in two.history]
     assert [p.name for p in path.parent.iterdir()] == ["training.pt"]
     with pytest.raises(InputError, match="another training .seed differ"):
-        train(*sets, parameters=2, checkpoint=path, **{**OPTIONS, "seed": 4})
+        train(sets[0], replace(both[1], seed=4), checkpoint=path)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match="is not a checkpoint"):
-        train(*sets, parameters=2, checkpoint=path, **OPTIONS)
-
-
-def test_batches_cover_every_realisation_once_per_epoch():
-    seen = torch.cat([training_module._batch_of(step, 7, 3, seed=1) for step in range(3)])
-    assert sorted(seen.tolist()) == list(range(7))
-    again = torch.cat([training_module._batch_of(step, 7, 3, seed=1) for step in range(3)])
-    assert torch.equal(seen, again)
-    assert not torch.equal(seen, torch.cat([training_module._batch_of(step, 7, 3, seed=2) for step in range(3)]))
+        train(*both, checkpoint=path)
 
 
 def test_flat_losses_stop_the_training(sets):
-    result = train(sets[0], parameters=2, flat=1e9, patience=1, **OPTIONS)
+    result = train(sets[0], TrainSettings(**OPTIONS, flat=1e9, patience=1))
     assert len(result.history) == 2
 
 
 def test_unusable_settings_are_refused(sets, problem):
+    settings = TrainSettings(2)
     with pytest.raises(InputError, match="no true image"):
-        train(dynamic_problem(problem.counts, problem.model), parameters=2)
-    with pytest.raises(ParameterError, match="must be above 0"):
-        train(sets[0], parameters=2, steps=0)
+        train(dynamic_problem(problem.counts, problem.model), settings)
     with pytest.raises(ParameterError, match="choose 2"):
-        train(sets[0], parameters=7)
+        train(sets[0], replace(settings, n_hyperparameters=7))
     with pytest.raises(ParameterError, match="start has 3 values"):
-        train(sets[0], parameters=2, start=torch.zeros(3))
+        train(sets[0], settings, start=torch.zeros(3))
+    for wrong in ({"steps": 0}, {"batch": 1.5}, {"lr": 0.0}, {"tol": -1.0}, {"flat": -0.1}, {"seed": True}):
+        with pytest.raises(ParameterError, match=f"{next(iter(wrong))} is "):
+            replace(settings, **wrong)
+    with pytest.raises(ParameterError, match="Did you mean 'report'"):
+        replace(settings, on_failure="reports")
 
 
 def test_squared_error_per_frame_averages_to_the_whole(problem):

@@ -10,7 +10,7 @@ from torch import nn
 from petrecon import paths
 from petrecon.errors import InputError, MissingError
 from petrecon.models.weights import load_into, load_weights, save_weights
-from petrecon.provenance import reads, training
+from petrecon.provenance import reads, weight_receipts
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_what_is_saved_is_loaded_in_single_precision(saved):
 def shipped(tmp_path, monkeypatch):
     """Weights in a data folder, of a card, with the receipt that their training wrote."""
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path / "data")
-    monkeypatch.setattr(training, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(weight_receipts, "data_dir", lambda: tmp_path / "data")
     card = tmp_path / "data" / "training" / "w.yaml"
     card.parent.mkdir(parents=True)
     card.write_text("name: w\nseed: 1\n", encoding="utf-8")
@@ -50,14 +50,14 @@ def shipped(tmp_path, monkeypatch):
 
 def test_weights_tell_when_they_are_not_of_their_card_and_code(shipped, edited_package):
     path, card = shipped
-    assert training.differences(path) == []
+    assert weight_receipts.differences(path) == []
     edited_package("ddip/loop.py", "CHANGED = 1\n")
     edited_package("errors.py", "# a comment\n")
-    assert training.describe(path) == ""
+    assert weight_receipts.describe(path) == ""
     edited_package("errors.py", "CHANGED = 1\n")
-    assert training.describe(path) == "not of this card and code: module petrecon.errors changed"
+    assert weight_receipts.describe(path) == "not of this card and code: module petrecon.errors changed"
     card.write_text("name: w\nseed: 2\n", encoding="utf-8")
-    assert training.differences(path)[0] == "its card data/training/w.yaml changed"
+    assert weight_receipts.differences(path)[0] == "its card data/training/w.yaml changed"
 
 
 def test_a_receipt_of_weights_from_before_it_held_code_says_so(shipped):
@@ -67,9 +67,9 @@ def test_a_receipt_of_weights_from_before_it_held_code_says_so(shipped):
     assert receipt["versions"]["torch"].startswith("2.")
     del receipt["code"]
     path.with_suffix(".json").write_text(json.dumps(receipt))
-    assert training.describe(path) == "made before receipts held code"
+    assert weight_receipts.describe(path) == "made before receipts held code"
     card.write_text("name: w\nseed: 2\n", encoding="utf-8")
-    assert "its card data/training/w.yaml changed" in training.describe(path)
+    assert "its card data/training/w.yaml changed" in weight_receipts.describe(path)
 
 
 def test_weights_among_the_shipped_ones_need_their_receipt(shipped):
@@ -78,7 +78,7 @@ def test_weights_among_the_shipped_ones_need_their_receipt(shipped):
     with pytest.raises(InputError, match=r"w\.safetensors have no receipt w\.json beside them") as told:
         load_weights(path, "line")
     assert "\n" not in str(told.value)
-    assert training.differences(path) == ["it has no receipt"]
+    assert weight_receipts.differences(path) == ["it has no receipt"]
     own = path.parents[2] / "own.safetensors"
     path.rename(own)
     load_weights(own, "line")

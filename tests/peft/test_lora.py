@@ -1,6 +1,4 @@
-"""LoRA: the identity at first, only the intended numbers move, a reset is exact."""
-
-import copy
+"""LoRA of a score network: the identity at first, the numbers and the values of the `peft` library's layers."""
 
 import pytest
 import torch
@@ -8,7 +6,8 @@ from torch.func import functional_call
 
 from petrecon.errors import ParameterError
 from petrecon.models import ScoreNetwork, ScoreSpec
-from petrecon.peft import TARGETS, add_lora, count_trainable, merged_weights, reset_lora, trainable_parameters
+from petrecon.peft import TARGETS, low_rank_factors, merged_weights, trainable_parameters
+from tests.low_rank import injected
 
 
 @pytest.fixture(scope="module")
@@ -29,94 +28,72 @@ def batch():
     return x, torch.tensor([10, 700]), mr
 
 
-def _train(network, batch, steps=3):
-    optimiser = torch.optim.AdamW(trainable_parameters(network), lr=1e-2)
-    for _ in range(steps):
-        optimiser.zero_grad()
-        network(*batch).square().mean().backward()
-        optimiser.step()
-
-
-def test_it_computes_exactly_the_same_at_the_start(plain, batch):
-    adapted = copy.deepcopy(plain)
-    add_lora(adapted, 4)
+def test_it_computes_exactly_the_same_at_the_start_and_changes_nothing(plain, batch):
+    before = {k: v.clone() for k, v in plain.state_dict().items()}
     with torch.no_grad():
-        assert torch.equal(adapted(*batch), plain(*batch))
+        merged = functional_call(plain, merged_weights(plain, low_rank_factors(plain, 4)), batch)
+        assert torch.equal(merged, plain(*batch))
+    assert all(torch.equal(v, before[k]) for k, v in plain.state_dict().items())
 
 
 @pytest.mark.parametrize("targets", sorted(TARGETS))
-def test_only_the_intended_numbers_move(plain, batch, targets):
-    adapted = copy.deepcopy(plain)
-    start = add_lora(adapted, 2, targets)
-    before = {k: v.clone() for k, v in adapted.named_parameters()}
-    _train(adapted, batch)
-    moved = {k for k, v in adapted.named_parameters() if not torch.equal(v, before[k])}
-    # the bias of a key shifts all logits of a query alike, so it cannot change what attention computes
-    assert moved | {k for k in start if "to_k" in k and k.endswith("bias")} == set(start)
+def test_the_numbers_and_their_order_are_those_of_the_library(plain, targets):
+    adapted, ours = injected(plain, 2, targets, seed=5)
+    start = low_rank_factors(plain, 2, targets, seed=5)
+    theirs = {ours[k]: v for k, v in adapted.named_parameters() if k in ours}
+    assert list(start) == list(theirs)
+    assert all(torch.equal(start[k], v) for k, v in theirs.items())
     ends = {"attention": "out_proj", "time": "time_emb_proj", "convolution": "conv1.conv"}
     for kind, end in ends.items():
-        assert any(f"{end}.lora_A" in k for k in moved) == (kind in TARGETS[targets])
-    assert not any(k.endswith(("base_layer.weight", "norm1.weight")) for k in moved)
-    assert any(k.endswith("norm1.bias") for k in moved)
-    assert not any("time_emb_proj" in k and k.endswith("bias") for k in moved)
+        assert any(k.endswith(f"{end}.lora_A") for k in start) == (kind in TARGETS[targets])
+    assert any(k.endswith("norm1.bias") for k in start)
+    assert not any(k.endswith(("weight", "time_emb_proj.bias")) for k in start)
 
 
 def test_without_biases_only_low_rank_factors_are_trained(plain):
-    adapted = copy.deepcopy(plain)
-    start = add_lora(adapted, 2, biases=False)
-    assert all("lora_" in k for k in start)
-    assert count_trainable(adapted) == sum(v.numel() for v in start.values())
+    assert all(k.endswith((".lora_A", ".lora_B")) for k in low_rank_factors(plain, 2, biases=False))
 
 
-def test_reset_restores_bit_for_bit_and_the_seed_decides_the_draw(plain, batch):
-    adapted, again, other = (copy.deepcopy(plain) for _ in range(3))
-    start = add_lora(adapted, 4, seed=5)
-    state = {k: v.clone() for k, v in adapted.state_dict().items()}
-    _train(adapted, batch)
-    assert not torch.equal(adapted(*batch), plain(*batch))
-    reset_lora(adapted, start)
-    assert all(torch.equal(v, state[k]) for k, v in adapted.state_dict().items())
-    same, different = add_lora(again, 4, seed=5), add_lora(other, 4, seed=6)
-    assert all(torch.equal(v, start[k]) for k, v in same.items())
-    assert any(not torch.equal(v, start[k]) for k, v in different.items())
-
-
-def test_a_is_gaussian_with_standard_deviation_one_over_the_rank(plain):
-    adapted = copy.deepcopy(plain)
-    factors = [v.flatten() for k, v in add_lora(adapted, 4, seed=1).items() if "lora_A" in k]
+def test_the_seed_decides_the_draw_of_a_whose_standard_deviation_is_one_over_the_rank(plain):
+    one, same, other = (low_rank_factors(plain, 4, seed=seed) for seed in (1, 1, 2))
+    assert all(torch.equal(v, one[k]) for k, v in same.items())
+    assert any(not torch.equal(v, one[k]) for k, v in other.items())
+    factors = [v.flatten() for k, v in one.items() if k.endswith("lora_A")]
     assert torch.cat(factors).std() == pytest.approx(1 / 4, rel=0.05)
 
 
 def test_the_global_random_state_is_left_alone(plain):
     before = torch.get_rng_state()
-    add_lora(copy.deepcopy(plain), 2)
+    low_rank_factors(plain, 2)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_merged_weights_compute_what_the_low_rank_layers_do(plain, batch):
-    """Outputs and gradients of W + BA in one layer and in three."""
-    adapted = copy.deepcopy(plain)
-    start = add_lora(adapted, 3)
-    _train(adapted, batch)
-    tensors = {k: v.detach().requires_grad_() for k, v in adapted.named_parameters() if k in start}
-    merged = functional_call(plain, merged_weights(plain, tensors), batch)
-    expected = adapted(*batch)
+    """Outputs and gradients of W + BA in one layer and in three, after a few steps of training the three."""
+    adapted, ours = injected(plain, 3)
+    optimiser = torch.optim.AdamW(trainable_parameters(adapted), lr=1e-2)
+    for _ in range(3):
+        optimiser.zero_grad()
+        adapted(*batch).square().mean().backward()
+        optimiser.step()
+    theirs = {k: v for k, v in adapted.named_parameters() if k in ours}
+    tensors = {ours[k]: v.detach().clone().requires_grad_() for k, v in theirs.items()}
+    merged, expected = functional_call(plain, merged_weights(plain, tensors), batch), adapted(*batch)
     assert torch.allclose(merged, expected, rtol=1e-4, atol=1e-5)
-    ours = torch.autograd.grad(merged.square().mean(), list(tensors.values()))
-    theirs = torch.autograd.grad(expected.square().mean(), [dict(adapted.named_parameters())[k] for k in tensors])
-    for a, b in zip(ours, theirs, strict=True):
+    assert not torch.allclose(merged, plain(*batch), rtol=1e-2)
+    one = torch.autograd.grad(merged.square().mean(), list(tensors.values()))
+    three = torch.autograd.grad(expected.square().mean(), list(theirs.values()))
+    for a, b in zip(one, three, strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
 def test_bad_ranks_and_targets_are_refused_by_name(plain):
     for rank in (0, -1, 1.5, True):
         with pytest.raises(ParameterError, match="rank"):
-            add_lora(copy.deepcopy(plain), rank)
-    untouched = copy.deepcopy(plain)
+            low_rank_factors(plain, rank)
     with pytest.raises(ParameterError, match=r"rank 9 is above 8.*conv"):
-        add_lora(untouched, 9)
-    assert untouched.state_dict().keys() == plain.state_dict().keys()
+        low_rank_factors(plain, 9)
     with pytest.raises(ParameterError, match="Did you mean 'attention'"):
-        add_lora(copy.deepcopy(plain), 2, "atention")
+        low_rank_factors(plain, 2, "atention")
     with pytest.raises(ParameterError, match="no layer"):
-        add_lora(torch.nn.Linear(3, 3), 1)
+        low_rank_factors(torch.nn.Linear(3, 3), 1)

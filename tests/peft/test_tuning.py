@@ -128,8 +128,12 @@ def test_seed_draws_the_random_half(fresh):
 @pytest.mark.parametrize(
     ("architecture", "recipe", "message"),
     [
-        ("unetr", Recipe("lora", rank=25), r"rank 25 is larger than the layer vit\.blocks\.0\.attn\.to_q: .* up to 24"),
-        ("cvt-gan", Recipe(decoder="lora", rank=17), "larger than the layer decoder2_up.* up to 16"),
+        (
+            "unetr",
+            Recipe("lora", rank=25),
+            r"rank 25 is above 24, the largest that layer vit\.blocks\.0\.attn\.to_q allows",
+        ),
+        ("cvt-gan", Recipe(decoder="lora", rank=17), "above 16, the largest that layer decoder2_up"),
         ("cvt-gan", Recipe("lora", dora=True), "DoRA is not defined for the depthwise convolution"),
         ("cvt-gan", Recipe("vpt", prompts=(1, 2)), "takes 3, one per stage"),
         ("cvt-gan", Recipe("vpt", prompts=(17, 0, 0)), "17 prompts are more than the 16 channels"),

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -24,9 +22,9 @@ GEOMETRY = {
 def machine():
     """A Biograph mMR with few, wide crystals."""
     card = load_scanner("biograph-mmr")
-    protocol = replace(reconstruction_of(card.name), epochs=1)
+    protocol = reconstruction_of(card.name).model_copy(update={"epochs": 1})
     threads = torch.get_num_threads()
-    made = assemble(card, card.geometry("quick", 3, **GEOMETRY), protocol, "quick")
+    made = assemble(card, protocol, "quick", **GEOMETRY)
     torch.set_num_threads(threads)
     return made
 
@@ -35,7 +33,7 @@ def machine():
 def small_cache(machine, tmp_path, monkeypatch):
     """An empty cache, and the small scanner in place of the real ones."""
     monkeypatch.setenv("PETRECON_CACHE", str(tmp_path))
-    monkeypatch.setattr(pairs_module, "instrument", lambda scanner, profile: machine)
+    monkeypatch.setattr(pairs_module, "instrument", lambda scanner, coarsening: machine)
     return tmp_path
 
 
@@ -44,7 +42,7 @@ def pairs(machine, tmp_path_factory):
     """Four exams."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PETRECON_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(pairs_module, "instrument", lambda scanner, profile: machine)
+        patch.setattr(pairs_module, "instrument", lambda scanner, coarsening: machine)
         yield load_pairs(population("biograph-mmr", "train", 4), 0.05)
 
 

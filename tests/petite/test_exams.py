@@ -8,7 +8,6 @@ from petrecon.petite.exams import DRIFT, FRAMES, exam_key, frame_activity, membe
 from petrecon.petite.population import population
 from petrecon.phantoms import simulate_exam
 from petrecon.reconstruct import gaussian_filter, osem
-from tests.petite.conftest import GEOMETRY
 
 MEMBER = population("biograph-mmr", "train", 2)[1]
 
@@ -19,18 +18,31 @@ def made(machine):
 
 
 def test_counts_and_images_are_those_of_a_simulated_exam(machine, made):
-    """Same counts as `simulate_exam`, hence the same OSEM images: short = first frame, long = mean of six."""
+    """Same counts as `simulate_exam` with projectors of its own, hence the same images: short = first frame, long =
+    mean of six."""
     subject = member_subject(MEMBER, machine)
     activity = frame_activity(subject, MEMBER.seed)
-    fewer = {k: v for k, v in GEOMETRY.items() if k not in ("image_shape", "voxel_size")}
-    exam = simulate_exam(subject, activity, "biograph-mmr", 0.3, MEMBER.seed, profile="quick", frames=FRAMES, **fewer)
+    exam = simulate_exam(
+        subject, activity, "biograph-mmr", 0.3, MEMBER.seed, coarsening="quick", frames=FRAMES, **machine.overrides
+    )
     images = osem(exam.counts, exam.model, machine.reconstruction.epochs, 7)
     images = gaussian_filter(images, subject.voxel_size, machine.reconstruction.filter_fwhm_mm)
-    torch.testing.assert_close(made["short"], images[0], rtol=1e-3, atol=1e-2)
-    torch.testing.assert_close(made["long"], images.mean(0), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(made["short"], images[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(made["long"], images.mean(0), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(made["truth"], activity.mean(0))
     total = 0.3 * 150e6  # the card's net trues of 30 minutes
     assert float(exam.trues.sum(dtype=torch.float64)) == pytest.approx(total, rel=1e-4)
+
+
+def test_the_ideal_scan_is_what_the_mean_of_the_frames_would_show_without_noise(machine, made):
+    """Frames of one activity: noise-free counts of each frame reconstruct to it, whatever the background."""
+    subject = member_subject(MEMBER, machine)
+    truth = frame_activity(subject, MEMBER.seed).mean(0)
+    exam = simulate_exam(subject, truth, "biograph-mmr", 0.3, frames=FRAMES, **machine.overrides)
+    means = (exam.trues + exam.scatter + exam.randoms)[:1]
+    model = exam.model.changed(scale=exam.model.scale[:1], background=exam.model.background[:1])
+    ideal = machine.reconstruction.reconstruct(means, model)[0]
+    assert float((ideal - made["ideal"]).abs().max()) < 0.01 * float(made["ideal"].max())
 
 
 def test_noise_of_short_and_long_is_correlated(machine):

@@ -6,8 +6,8 @@ from torch import nn
 
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
 from petrecon.peft import Recipe, apply_recipe, count, fingerprint, petite_recipe, remove
+from petrecon.petite.fit_network import fit
 from petrecon.petite.settings import table4
-from petrecon.petite.training import fit
 
 PATCH = (32, 32, 16)
 SPECS = {

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from petrecon.petite.objectives import L1_WEIGHT, discriminator_loss, generator_loss, squared_error, trainable
+from petrecon.petite.objectives import L1_WEIGHT, discriminator_loss, generator_loss, squared_error
 
 
 class Shift(nn.Module):
@@ -56,10 +56,3 @@ def test_the_discriminator_wants_ones_for_real_and_zeros_for_predicted():
     loss = discriminator_loss(discriminator, X, Y, torch.full_like(X, 0.2))
     expected = 0.5 * (math.log1p(math.exp(-1.8)) + math.log1p(math.exp(0.4)))
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
-
-
-def test_trainable_lists_what_requires_a_gradient():
-    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    network[0].requires_grad_(False)
-    assert [p.numel() for p in trainable(network)] == [3, 1]
-    assert trainable(None) == []

@@ -10,14 +10,14 @@ import yaml
 from petrecon import paths
 from petrecon.errors import CardError, InputError, MissingError, PetreconError
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.models.weights import load_weights
+from petrecon.petite import fit_network as training_module
 from petrecon.petite import sources
-from petrecon.petite import training as training_module
+from petrecon.petite.fit_network import Fit
 from petrecon.petite.patches import check_fits
 from petrecon.petite.population import population
 from petrecon.petite.sources import load_source, pretrain_source, read_training_card, source_name
-from petrecon.petite.training import Fit
 from petrecon.projectors import load_scanner, scanner_names
 
 NETWORKS = {
@@ -56,8 +56,8 @@ def asked(house, drawn, monkeypatch):
     """Made-up exams in place of simulated ones: which were asked for."""
     calls = []
 
-    def exams(members, dose, *, profile, progress=False):
-        calls.append((list(members), dose, profile))
+    def exams(members, dose, *, coarsening, progress=False):
+        calls.append((list(members), dose, coarsening))
         return replace(drawn.select(range(len(members))), members=tuple(members), dose=dose)
 
     monkeypatch.setattr(sources, "load_pairs", exams)
@@ -102,7 +102,7 @@ def test_a_source_is_what_was_trained_in_half_precision(house, asked, trained, a
         (population("gemini", "test", 1), 0.05, "quick"),
     ]
     source = load_source(name)
-    assert (source.name, source.scanner, source.scaling, source.profile) == (name, "gemini", "shared", "quick")
+    assert (source.name, source.scanner, source.scaling, source.coarsening) == (name, "gemini", "shared", "quick")
     assert (source.dose, source.settings.steps, source.settings.scaling) == (0.05, 4, "shared")
     assert source.network.spec == source.spec == read_training_card(name)[1]
     ((network, discriminator, _),) = trained
@@ -202,19 +202,19 @@ def test_cards_that_make_no_source_are_refused(house):
     write("late", settings={"epochs": 3})
     refused(lambda: pretrain_source("other"), CardError, "other is of kind 'score', not 'petite'")
     refused(lambda: load_source("other"), CardError, "other is of kind 'score'")
-    refused(lambda: pretrain_source("odd"), CardError, "'unet'", "use one of unetr, cvt-gan")
+    refused(lambda: pretrain_source("odd"), CardError, "network.architecture' is 'unet'. Did you mean 'unetr'")
     refused(lambda: pretrain_source("wide"), CardError, "wide has a width that cvt-gan does not know", "'chanels'")
     refused(lambda: pretrain_source("narrow"), PetreconError, "channels (3) must be even")
     refused(lambda: pretrain_source("late"), PetreconError, "no setting 'epochs'")
     write("twice", settings={"patch": [16, 16, 16]})
     write("scale", scaling="eech")
     write("flat", settings="none")
-    refused(lambda: pretrain_source("twice"), CardError, "twice has patch in its settings")
+    refused(lambda: pretrain_source("twice"), CardError, "twice: field 'settings.patch' is given twice")
     refused(lambda: pretrain_source("scale"), CardError, "'eech'", "Did you mean 'each'")
-    refused(lambda: pretrain_source("flat"), CardError, "needs named values")
+    refused(lambda: pretrain_source("flat"), CardError, "'settings' is 'none': must be a group of `field: value` lines")
     card = {k: v for k, v in load_training("twice").items() if k not in ("dose", "scaling")}
     (house / "training" / "twice.yaml").write_text(yaml.safe_dump(card))
-    refused(lambda: pretrain_source("twice"), CardError, "does not say its dose, scaling")
+    refused(lambda: pretrain_source("twice"), CardError, "field 'dose' is missing: see data/training/unetr.yaml")
     assert not (house / "weights").exists()
     assert not (house / "cache").exists()
 

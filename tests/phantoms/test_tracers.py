@@ -83,17 +83,17 @@ def broken(change):
         (lambda c: c.pop("half_life_min"), "'half_life_min' is missing"),
         (lambda c: c["uptake"].pop("white"), "'uptake.white' is missing"),
         (lambda c: c["uptake"]["grey"].pop("source"), "'uptake.grey.source' is missing"),
-        (lambda c: c["uptake"]["grey"].update(value=-1), "'uptake.grey' is -1"),
+        (lambda c: c["uptake"]["grey"].update(value=-1), "'uptake.grey.value' is -1: it must lie between 0 and 10000"),
         (
             lambda c: c["uptake"]["grey"].update(value=float("nan")),
-            "'uptake.grey' is nan; it must be a number",
+            "'uptake.grey.value' is nan: give a finite number",
         ),
-        (lambda c: c["uptake"]["grey"].update(value="high"), "must be a number"),
+        (lambda c: c["uptake"]["grey"].update(value="high"), "'uptake.grey.value' is 'high': give a number"),
         (lambda c: c["uptake"].update(putaman={"value": 1, "source": "x"}), "Did you mean 'putamen'"),
-        (lambda c: c.update(unit="Bq"), "'unit' must be kBq/mL"),
+        (lambda c: c.update(unit="Bq"), "'unit' is 'Bq'.* 'kBq/mL'"),
         (lambda c: c.update(jiter=1), "Did you mean 'jitter'"),
-        (lambda c: c["jitter"]["region"].update(value=3), "'jitter.region' is 3"),
-        (lambda c: c.update(uptake=[1, 2]), "'uptake' must be a mapping"),
+        (lambda c: c["jitter"]["region"].update(value=3), "'jitter.region.value' is 3"),
+        (lambda c: c.update(uptake=[1, 2]), "'uptake' is .1, 2.: must be a group"),
     ],
 )
 def test_a_bad_card_is_refused_by_field(tmp_path, change, message):
@@ -120,5 +120,7 @@ def test_a_protocol_card_with_a_wrong_range_is_refused(tmp_path):
     card["regions"]["putamen"]["BP"] = [6.0, 3.5]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(card))
-    with pytest.raises(CardError, match=r"'regions.putamen.BP' must be two numbers, the smaller first"):
+    with pytest.raises(
+        CardError, match=r"'regions.putamen.BP' is \[6.0, 3.5\]: must be two numbers, the smaller first"
+    ):
         load_protocol(path)

@@ -74,11 +74,11 @@ def test_diagonal_refuses_values_that_do_not_broadcast():
 
 
 @pytest.mark.parametrize("name", scanner_names())
-@pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])
-def test_no_entry_of_a_blur_is_denormal_in_single_precision(name, profile):
+@pytest.mark.parametrize("coarsening", ["quick", "laptop", "paper"])
+def test_no_entry_of_a_blur_is_denormal_in_single_precision(name, coarsening):
     """A product with a denormal number can cost a hundred ordinary ones: far tails are zero instead."""
     card = load_scanner(name)
-    for grid in (card.profile(profile, dims=2), card.profile(profile, dims=3)):
+    for grid in (card.coarsened(coarsening, dims=2), card.coarsened(coarsening, dims=3)):
         for size, voxel in zip(grid.image_shape, grid.voxel_mm, strict=True):
             blur = GaussianResolution((size, 1), (voxel, voxel), card.resolution_fwhm_mm)(torch.eye(size)[..., None])
             assert not ((blur > 0) & (blur < 1.2e-38)).any()

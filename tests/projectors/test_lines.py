@@ -37,11 +37,11 @@ def test_all_offsets_together_are_all_pairs():
     assert len(pairs) == 16 * 15 // 2
 
 
-@pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])
+@pytest.mark.parametrize("coarsening", ["quick", "laptop", "paper"])
 @pytest.mark.parametrize("name", scanner_names())
-def test_radial_positions_grow_with_their_index_and_are_antisymmetric(name, profile):
+def test_radial_positions_grow_with_their_index_and_are_antisymmetric(name, coarsening):
     """On every card: monotone in each view, odd about the central bin, views in order over half a turn."""
-    geometry = load_scanner(name).geometry(profile)
+    geometry = load_scanner(name).geometry(coarsening)
     position, angle = geometry.radial_positions(), geometry.view_angles()
     assert (np.diff(position, axis=0) > 0).all()
     middle = position.shape[0] // 2

@@ -38,7 +38,7 @@ def test_a_matrix_over_the_budget_is_refused_with_its_size_and_the_cure():
 
 
 def test_a_matrix_far_over_the_budget_is_refused_from_one_line_in_a_hundred(monkeypatch):
-    """mMR in 3D at the laptop profile, 2.5 million lines: a hundredth of them is made and traced, and never all."""
+    """mMR in 3D at the laptop coarsening, 2.5 million lines: a hundredth of them is made and traced, and never all."""
     made, followed = [], []
     ends, count = CylinderGeometry.ends, assembly.count_entries
 

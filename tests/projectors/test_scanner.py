@@ -7,9 +7,9 @@ from petrecon.errors import CardError, InputError, ParameterError
 from petrecon.projectors import load_scanner, scanner_names
 
 
-@pytest.mark.parametrize("profile", ["laptop", "paper"])
-def test_mmr_in_two_dimensions_is_the_ddip_setting(profile):
-    geometry = load_scanner("biograph-mmr").geometry(profile)
+@pytest.mark.parametrize("coarsening", ["laptop", "paper"])
+def test_mmr_in_two_dimensions_is_the_ddip_setting(coarsening):
+    geometry = load_scanner("biograph-mmr").geometry(coarsening)
     assert geometry.sinogram_shape == (129, 224)
     assert geometry.image_shape == (128, 128)
     assert geometry.voxel_size == (2.0863, 2.0863)
@@ -22,11 +22,11 @@ def test_truepoint_on_paper_is_the_deq_sinogram():
 
 
 @pytest.mark.parametrize("name", scanner_names())
-def test_every_profile_covers_a_head(name):
+def test_every_coarsening_covers_a_head(name):
     """Image and lines reach 230 mm across, and quick is a few thousand lines."""
     scanner = load_scanner(name)
-    for profile in ("quick", "laptop", "paper"):
-        geometry = scanner.geometry(profile)
+    for coarsening in ("quick", "laptop", "paper"):
+        geometry = scanner.geometry(coarsening)
         width = geometry.image_shape[0] * geometry.voxel_size[0]
         reach = 2 * np.abs(geometry.radial_positions()).max(axis=0).min()
         assert width >= 228
@@ -35,10 +35,10 @@ def test_every_profile_covers_a_head(name):
 
 
 @pytest.mark.parametrize("name", scanner_names())
-def test_coarser_profiles_keep_the_faces_and_the_axial_length(name):
+def test_coarser_scanners_keep_the_faces_and_the_axial_length(name):
     """Fewer, wider crystals on the same modules; fewer, wider rings over the same length."""
     scanner = load_scanner(name)
-    native, quick = scanner.profile("paper", 3), scanner.profile("quick", 3)
+    native, quick = scanner.coarsened("paper", 3), scanner.coarsened("quick", 3)
     assert quick.modules == native.modules
     assert quick.module_width_mm == native.module_width_mm
     assert quick.apothem_mm == native.apothem_mm
@@ -49,8 +49,8 @@ def test_coarser_profiles_keep_the_faces_and_the_axial_length(name):
 @pytest.mark.parametrize("name", scanner_names())
 def test_volumes_lie_inside_the_scanner(name):
     scanner = load_scanner(name)
-    for profile in ("quick", "laptop", "paper"):
-        setting = scanner.profile(profile, 3)
+    for coarsening in ("quick", "laptop", "paper"):
+        setting = scanner.coarsened(coarsening, 3)
         depth = setting.image_shape[2] * setting.slice_mm
         assert depth <= (setting.rings + 1) * setting.ring_pitch_mm
 
@@ -61,7 +61,7 @@ def test_quick_volume_has_the_lines_of_its_rings():
     assert np.abs(geometry.lor_start[..., 2]).max() == pytest.approx(7.5 * 16.25)
 
 
-def test_overrides_replace_the_profile():
+def test_overrides_replace_the_coarsening():
     geometry = load_scanner("hrrt").geometry("quick", image_shape=(32, 40), voxel_size=(5.0, 5.5), radial_bins=21)
     assert (geometry.image_shape, geometry.voxel_size) == ((32, 40), (5.0, 5.5))
     assert geometry.sinogram_shape[0] == 21
@@ -93,7 +93,7 @@ def test_an_unknown_scanner_names_them_all():
         load_scanner("zzzzzz")
 
 
-def test_wrong_profile_dimensions_and_overrides_are_refused_by_name():
+def test_wrong_coarsening_dimensions_and_overrides_are_refused_by_name():
     scanner = load_scanner("hrrt")
     with pytest.raises(ParameterError, match="Did you mean 'laptop'"):
         scanner.geometry("labtop")

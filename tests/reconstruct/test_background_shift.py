@@ -8,7 +8,8 @@ import torch
 from petrecon.deq import dynamic_problem
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct import Quadratic, map_em
-from petrecon.reconstruct.mapem import background_shift, objective
+from petrecon.reconstruct.majorise import background_shift
+from petrecon.reconstruct.mapem import objective
 
 
 def uneven(model, seed=0, empty=False):

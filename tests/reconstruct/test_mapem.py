@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from petrecon.errors import InputError
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct import Quadratic, RelativeDifference, SmoothedTV, map_em, mlem
-from petrecon.reconstruct.mapem import objective, surrogate_minimiser
+from petrecon.reconstruct.mapem import objective
 
 PENALTIES = [Quadratic(2.0), RelativeDifference(20.0), SmoothedTV(10.0, epsilon=0.5)]
 
@@ -45,24 +45,6 @@ def test_minimiser_equals_lbfgsb(model, counts, penalty):
 def test_strength_zero_without_background_is_mlem(clean_model, clean_counts):
     a = map_em(clean_counts, clean_model, Quadratic(0.0), 6)
     assert torch.allclose(a, mlem(clean_counts, clean_model, 6), rtol=1e-9, atol=1e-12)
-
-
-def test_closed_form_minimises_its_surrogate():
-    """Against a fine grid search of s v - u e log v + g v + ½ d (v - u)²."""
-    u, back, slope, d = (torch.tensor([v], dtype=torch.float64) for v in (2.0, 3.0, 1.3, 0.7))
-    best = surrogate_minimiser(u, back, slope, d).item()
-    v = np.linspace(1e-3, 12, 2_000_001)
-    cost = 1.3 * v - 6.0 * np.log(v) + 0.5 * 0.7 * (v - 2.0) ** 2
-    assert best == pytest.approx(v[cost.argmin()], abs=1e-5)
-
-
-@pytest.mark.parametrize("slope", [-5.0, 1e-8, 5.0])
-def test_closed_form_keeps_its_digits_in_float32(slope):
-    """Both algebraic forms agree with float64 where one of them would cancel."""
-    args = [torch.tensor([v], dtype=torch.float64) for v in (1e-3, 1e4, slope, 1e-4)]
-    exact = surrogate_minimiser(*args)
-    single = surrogate_minimiser(*[a.float() for a in args])
-    assert single.item() == pytest.approx(exact.item(), rel=2e-6)
 
 
 def test_batch_equals_loop_even_when_one_sample_needs_smaller_steps(model, counts):

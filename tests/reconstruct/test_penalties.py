@@ -95,3 +95,27 @@ def test_a_strength_that_makes_no_sense_is_refused(strength):
 def test_the_largest_strength_gives_a_finite_image_in_single_precision(make, model, counts):
     image = map_em(counts.float(), model.to(torch.float32), make(1e9), 3)
     assert bool(torch.isfinite(image).all())
+
+
+def test_a_strength_per_image_is_a_loop_over_images():
+    """A tensor of strengths, and of epsilons, penalises every image of a batch with its own."""
+    x = 5 * torch.rand(2, 3, 6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    strength, epsilon = torch.tensor([0.5, 1.0, 4.0]).double(), torch.tensor([0.1, 0.3, 2.0]).double()
+    together = SmoothedTV(strength, epsilon=epsilon)
+    product = together.hessian_product(x)(x)
+    for t in range(3):
+        alone = SmoothedTV(float(strength[t]), epsilon=float(epsilon[t]))
+        for name in ("value", "gradient", "curvature"):
+            torch.testing.assert_close(getattr(together, name)(x)[:, t], getattr(alone, name)(x[:, t]))
+        torch.testing.assert_close(product[:, t], alone.hessian_product(x[:, t])(x[:, t]))
+
+
+@pytest.mark.parametrize("method", ["value", "gradient", "curvature"])
+def test_total_variation_is_differentiable_in_strength_and_epsilon(method):
+    x = 5 * torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    logs = [torch.tensor([0.1, -0.4, 1.0], dtype=torch.float64), torch.tensor(-1.0, dtype=torch.float64)]
+
+    def total(strength, epsilon):
+        return getattr(SmoothedTV(strength.exp(), 2, epsilon.exp()), method)(x)
+
+    assert torch.autograd.gradcheck(total, [p.requires_grad_() for p in logs])

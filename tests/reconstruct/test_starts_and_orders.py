@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from petrecon.reconstruct.fbp import _ramp
-from petrecon.reconstruct.mlem import start_image
+from petrecon.reconstruct.majorise import start_image
 from petrecon.reconstruct.osem import _spread
 
 

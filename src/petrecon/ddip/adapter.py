@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from petrecon.ddip.settings import DDIPSettings
-from petrecon.peft.lora import add_lora, merged_weights
+from petrecon.peft.lora import low_rank_factors, merged_weights
 
 
 class SliceAdapter:
@@ -96,5 +94,5 @@ def _start(network: nn.Module, settings: DDIPSettings, seed: int) -> dict[str, T
     if settings.adapt == "biases":
         return {k: v for k, v in own.items() if k.endswith("bias")}
     if settings.adapt == "lora":
-        return add_lora(copy.deepcopy(network), settings.rank, settings.targets, seed=seed)
+        return low_rank_factors(network, settings.rank, settings.targets, seed=seed)
     return {}

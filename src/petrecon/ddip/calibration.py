@@ -40,6 +40,19 @@ def rank_histogram(samples: Image, truth: Image, bins: int = 10, seed: int = 0) 
 
     A hump means samples spread too much, a valley (high ends) too little, a slope a bias. Source: Talagrand et al.
     1997; Talts et al. 2018. With n samples, `bins` should divide n + 1.
+
+    Parameters
+    ----------
+    samples : (n, *image) array
+        Of the posterior.
+    truth : (*image) array
+    bins : int
+    seed : int
+        Breaks ties.
+
+    Returns
+    -------
+    (bins,) array
     """
     drawn = ranks(samples, truth, seed).ravel()
     n = as_array(samples).shape[0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from petrecon.peft.lora import add_lora, count_trainable
+from petrecon.peft.lora import low_rank_factors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +15,13 @@ if TYPE_CHECKING:
 
 def count_configurations(network: nn.Module, ranks: Sequence[int], targets: Sequence[str]) -> pd.DataFrame:
     """Return one row per LoRA configuration and rank, and one for the whole network.
+
+    Parameters
+    ----------
+    network : ScoreNetwork
+    ranks : sequence of int
+    targets : sequence of str
+        Configurations, of `petrecon.peft.TARGETS`.
 
     Returns
     -------
@@ -28,9 +34,8 @@ def count_configurations(network: nn.Module, ranks: Sequence[int], targets: Sequ
     rows: list[tuple[str, object, int]] = []
     for target in targets:
         for rank in ranks:
-            changed = copy.deepcopy(network)
-            add_lora(changed, rank, target)
-            rows.append((target, rank, count_trainable(changed)))
+            trained = low_rank_factors(network, rank, target)
+            rows.append((target, rank, sum(tensor.numel() for tensor in trained.values())))
     rows.append(("every weight", "", total))
     shares = [(a, r, n, 100 * n / total) for a, r, n in rows]
     return pd.DataFrame(shares, columns=["adapted", "rank", "parameters", "share (%)"])

@@ -16,6 +16,20 @@ def noise_levels(start: int, steps: int, total: int = 1000) -> list[int]:
 
     `start` = `steps` = 200 gives t = 199, 198 … 0 as in the released code. With one step the only level is start - 1.
 
+    Parameters
+    ----------
+    start : int
+        T', number of levels from which sampling starts.
+    steps : int
+        K, levels to visit.
+    total : int
+        T of the schedule.
+
+    Returns
+    -------
+    list of int
+        K levels, descending.
+
     Raises
     ------
     ParameterError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,8 +14,9 @@ from petrecon.ddip.noise import UnitNoise
 from petrecon.ddip.scale import measured_scale
 from petrecon.ddip.settings import DDIPSettings
 from petrecon.errors import PetreconError
+from petrecon.models.monai_import import light_monai
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct.progress import counted
+from petrecon.reconstruct.progress import Callback, counted, ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,8 @@ class _Generator(nn.Module):
 
     def __init__(self, features: tuple[int, ...]) -> None:
         super().__init__()
-        from monai.networks.nets.basic_unet import BasicUNet
+        with light_monai():
+            from monai.networks.nets.basic_unet import BasicUNet
 
         self.net = BasicUNet(
             spatial_dims=2, in_channels=1, out_channels=1, features=features, norm=("instance", {"affine": True})
@@ -61,7 +62,7 @@ def dip(
     learning_rate: float = 1e-2,
     features: tuple[int, ...] = (16, 16, 32, 64, 128, 16),
     scale: Tensor | float | None = None,
-    callback: Callable[[int, Tensor], None] | None = None,
+    callback: Callback | None = None,
     progress: bool = False,
 ) -> DIPResult:
     r"""Fit an untrained network to the counts: :math:`\max_\theta L(y \mid A\,\sigma f_\theta(z) + b)`.
@@ -84,7 +85,11 @@ def dip(
     features : tuple of int
         Channels of MONAI's BasicUNet; image sides must be divisible by 16.
     scale, callback, progress
-        As in `ddip`; the callback sees the image before each iteration.
+        As in `ddip`; the callback sees the image before each iteration, and returns True to end with it.
+
+    Returns
+    -------
+    DIPResult
 
     Raises
     ------
@@ -116,8 +121,8 @@ def dip(
         nll = measured.nll(image)
         if not bool(torch.isfinite(nll).all()):
             raise PetreconError(f"the deep image prior diverged at iteration {k}: lower learning_rate")
-        if callback is not None:
-            callback(k - 1, measured.to_model(image.detach()) * measured.scale)
+        if ends(callback, k - 1, measured.to_model(image.detach()) * measured.scale):
+            break
         adapter.step(nll / measured.bins)
         history.append(nll.detach().cpu())
     with torch.no_grad():

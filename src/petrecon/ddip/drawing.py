@@ -70,7 +70,8 @@ def _picture(
 ) -> None:
     ax = fig.add_axes(where)
     stretched: Literal["auto", "equal"] = "auto" if label == "counts $y$" else "equal"
-    ax.imshow(picture.detach().cpu().numpy().T, origin="lower", cmap="gray_r", aspect=stretched)
+    cmap = "gray" if label == "MR" else "gray_r"
+    ax.imshow(picture.detach().cpu().numpy().T, origin="lower", cmap=cmap, aspect=stretched)
     ax.set_axis_off()
     ax.set_title(label, size=9, y=-0.32 if below else 1.0, pad=2)
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from petrecon import paths
-from petrecon.checkpoints import load_checkpoint, save_checkpoint
+from petrecon.checkpoints import Fields, resumable
 from petrecon.ddip.slices import SlicePool, slice_pool
 from petrecon.models.diffusion import NoiseSchedule
+from petrecon.models.precision import forward_precision, in_precision
 from petrecon.models.score import ScoreNetwork, ScoreSpec
-from petrecon.models.training import load_training, weights_path
+from petrecon.models.shipped_trainings import load_training, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
 from petrecon.provenance.code import code_digest
+from petrecon.reconstruct.progress import counted
+from petrecon.schedules import warmup_cosine
 
 
 def score_loss(
@@ -37,6 +40,10 @@ def score_loss(
     pet, mr : (B, slices, X, Y) tensors
     mr_dropout : float
         Share of the batch that sees no MR.
+
+    Returns
+    -------
+    Tensor, ()
     """
     t = torch.randint(schedule.steps, (len(pet),), generator=generator).to(pet.device)
     noise = torch.randn(pet.shape, generator=generator).to(pet.device)
@@ -53,7 +60,8 @@ def pretrain_score(
     Parameters
     ----------
     name : str
-        Training card in ``data/training``.
+        Training card in ``data/training``. Its entry ``precision`` ("auto" or "float32") may forbid bfloat16; the
+        receipt of the weights has what was used.
     checkpoint_every : int
         Iterations between checkpoints.
     stop_after : int, optional
@@ -66,6 +74,7 @@ def pretrain_score(
     """
     card = load_training(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = forward_precision(card.get("precision", "auto"), device)
     schedule = NoiseSchedule().to(device)
     torch.manual_seed(card["seed"])
     spec = ScoreSpec.from_dict(card["network"])
@@ -73,26 +82,28 @@ def pretrain_score(
     averaged = _average(network, card["ema"])
     optimiser = torch.optim.AdamW(network.parameters(), lr=card["learning_rate"])
     total = card["iterations"]
-    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: _rate(i, card["warmup"], total))
+    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: warmup_cosine(i, total, card["warmup"], last=0.05))
+    log = SimpleNamespace(losses=[], recent=[], seconds=0.0)
     parts: dict[str, Any] = {"network": network, "averaged": averaged, "optimiser": optimiser, "rate": rate}
+    parts["log"] = Fields(log, "losses", "recent", "seconds")
     checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
-    identity = {**card, "code": code_digest(__name__)}
-    start, spent = 0, 0.0
-    losses: list[list[float]] = []
-    if checkpoint.is_file():
-        state = load_checkpoint(checkpoint, identity)
-        for key, part in parts.items():
-            part.load_state_dict(state[key])
-        start, losses, spent = state["iteration"], state["losses"], state["seconds"]
 
     heads = _pool(card, "train", card["heads"], progress)
     held_pet, held_mr = (v.to(device) for v in _pool(card, "validation", 24, False).draw(48, 0, scale_jitter=0.0))
-    began = time.monotonic() - spent
-    recent: list[float] = []
-    for i in _iterations(start, min(total, stop_after or total), name, progress):
-        draws = torch.Generator().manual_seed(card["seed"] * 10_000_000 + i)
-        pet, mr = (v.to(device) for v in heads.draw(card["batch"], card["seed"] * 10_000_000 + i))
-        with torch.autocast(device, dtype=torch.bfloat16):
+    last = min(total, stop_after or total)
+    steps = resumable(
+        counted(last, name, progress),
+        parts,
+        checkpoint,
+        lambda: {**card, "code": code_digest(__name__), "precision": precision},
+        every=checkpoint_every,
+    )
+    for step in steps:
+        began = time.monotonic()
+        seed = card["seed"] * 10_000_000 + step - 1
+        pet, mr = (v.to(device) for v in heads.draw(card["batch"], seed))
+        with in_precision(precision, device):
+            draws = torch.Generator().manual_seed(seed)
             loss = score_loss(network, schedule, pet, mr, card["mr_dropout"], draws)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -100,17 +111,16 @@ def pretrain_score(
         optimiser.step()
         rate.step()
         averaged.update_parameters(network)
-        recent.append(float(loss.detach()))
-        if (i + 1) % checkpoint_every == 0 or i + 1 == total:
+        log.recent.append(float(loss.detach()))
+        if step % checkpoint_every == 0 or step == total:
             with torch.no_grad():
                 fixed = torch.Generator().manual_seed(0)
                 validation = score_loss(averaged, schedule, held_pet, held_mr, 0.0, fixed)
-            losses.append([i + 1, sum(recent) / len(recent), float(validation)])
-            recent, spent = [], time.monotonic() - began
-            states = {key: part.state_dict() for key, part in parts.items()}
-            save_checkpoint(checkpoint, identity, {**states, "iteration": i + 1, "losses": losses, "seconds": spent})
+            log.losses.append([step, sum(log.recent) / len(log.recent), float(validation)])
+            log.recent.clear()
+        log.seconds += time.monotonic() - began
     target = weights_path(name)
-    if stop_after is None or stop_after >= total:
+    if last == total:
         save_weights(
             target,
             averaged.module,
@@ -118,10 +128,11 @@ def pretrain_score(
             asdict(spec),
             made_by=__name__,
             card=card,
-            seconds=round(spent),
+            seconds=round(log.seconds),
             device=device,
+            precision=precision,
             threads=torch.get_num_threads(),
-            losses={"columns": ["iteration", "training", "validation"], "rows": losses},
+            losses={"columns": ["iteration", "training", "validation"], "rows": log.losses},
             torch=torch.__version__,
         )
         checkpoint.unlink(missing_ok=True)
@@ -129,7 +140,17 @@ def pretrain_score(
 
 
 def prior_path(name: str) -> Path:
-    """Return the file of a prior: a ``.safetensors`` file of your own, or the shipped weights of a training card."""
+    """Return the file of a prior: a ``.safetensors`` file of your own, or the shipped weights of a training card.
+
+    Parameters
+    ----------
+    name : str
+        Training card, or a path that ends in ``.safetensors``.
+
+    Returns
+    -------
+    path
+    """
     return Path(name) if name.endswith(".safetensors") else weights_path(name)
 
 
@@ -140,6 +161,10 @@ def load_prior(name: str) -> ScoreNetwork:
     ----------
     name : str
         A training card's name, or the path of a ``.safetensors`` file.
+
+    Returns
+    -------
+    ScoreNetwork
 
     Raises
     ------
@@ -158,13 +183,6 @@ def _average(network: ScoreNetwork, decay: float) -> torch.optim.swa_utils.Avera
     return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average)
 
 
-def _rate(iteration: int, warmup: int, total: int) -> float:
-    """Warm up linearly, then fall to a twentieth along a cosine."""
-    if iteration < warmup:
-        return (iteration + 1) / warmup
-    return 0.05 + 0.475 * (1 + math.cos(math.pi * (iteration - warmup) / max(1, total - warmup)))
-
-
 def _pool(card: dict[str, Any], split: str, count: int, progress: bool) -> SlicePool:
     low, high = card["image"]["heights_mm"]
     return slice_pool(
@@ -178,12 +196,3 @@ def _pool(card: dict[str, Any], split: str, count: int, progress: bool) -> Slice
         slices=card["network"].get("slices", 1),
         progress=progress,
     )
-
-
-def _iterations(start: int, stop: int, name: str, progress: bool) -> Iterator[int]:
-    if not progress:
-        yield from range(start, stop)
-        return
-    from tqdm import tqdm
-
-    yield from tqdm(range(start, stop), desc=name, initial=start, total=stop, mininterval=5)

@@ -5,11 +5,11 @@ in units of its scale,
 
 .. math:: \min_{u \ge 0,\, \theta}\; -L(y \mid A \sigma u + b) + \tfrac{\beta}{2} \|u - D_\theta\|^2 .
 
-One β serves all voxels, because the same squared norm, unweighted, is what the network is then fitted to: with one β
-per voxel the two halves would minimise different objectives. β is a number of counts. It is given here relative to the
-mean sensitivity :math:`\bar s` (over the voxels that any line sees), as the dimensionless `beta_over_s`
-:math:`= \beta / (\sigma \bar s)`, which means the same for every scanner, dose and unit; the released code's β = 0.01
-amounts to about 2e-5.
+One β serves all voxels, because the same squared norm, unweighted, is what the network is then fitted to:
+with one β per voxel the two halves would minimise different objectives. β is a number of counts. It is given
+here relative to the mean sensitivity :math:`\bar s` (over the voxels that any line sees), as the
+dimensionless `beta_over_s` :math:`= \beta / (\sigma \bar s)`, which means the same for every scanner, dose
+and unit; the released code's β = 0.01 amounts to about 2e-5.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct import em_ratio
+from petrecon.reconstruct.majorise import em_back_projection, positive_root
 
 _UNSEEN = 1e-6
 """Sensitivity relative to its mean below which a voxel counts as unseen."""
@@ -37,8 +37,9 @@ def closed_form(em: Tensor, m: Tensor, beta: Tensor | float) -> Tensor:
     r"""Minimise the EM surrogate plus the pull, :math:`u - u_{EM} \log u + \tfrac{b}{2}(u - m)^2` over u >= 0.
 
     The root of :math:`b u^2 + (1 - b m) u - u_{EM} = 0`, with b = β/s. The textbook form
-    :math:`\tfrac12[(m - 1/b) + \sqrt{(m - 1/b)^2 + 4 u_{EM}/b}]` loses all digits of the pull in float32 when b is
-    small; each of the two forms used here adds numbers of one sign. b = 0 gives the EM image, a large b gives m.
+    :math:`\tfrac12[(m - 1/b) + \sqrt{(m - 1/b)^2 + 4 u_{EM}/b}]` loses all digits of the pull in float32 when
+    b is small; `petrecon.reconstruct.majorise.positive_root` keeps them. b = 0 gives the EM image, a large b
+    gives m.
 
     Parameters
     ----------
@@ -54,10 +55,7 @@ def closed_form(em: Tensor, m: Tensor, beta: Tensor | float) -> Tensor:
     Source: Lange, Hunter and Yang 2000; Wang and Qi 2012; the HQS step of Hashimoto and Gong 2026.
     """
     b = torch.as_tensor(beta, dtype=em.dtype, device=em.device)
-    p = 1 - b * m
-    root = torch.sqrt(p * p + 4 * b * em)
-    tiny = torch.finfo(em.dtype).tiny
-    return torch.where(p >= 0, 2 * em / (p + root).clamp_min(tiny), (root - p) / (2 * b).clamp_min(tiny))
+    return positive_root(b, 1 - b * m, em)
 
 
 def penalised_em(
@@ -76,7 +74,8 @@ def penalised_em(
     Parameters
     ----------
     x, m : Tensor, (..., *image_shape)
-        Current image u >= 0 and the image that pulls, both in units of `scale`. Zeros of u stay zero where m <= 0.
+        Current image u >= 0 and the image that pulls, both in units of `scale`. Zeros of u stay zero where m
+        <= 0.
     y : Tensor, (..., *sinogram_shape)
         Prompt counts.
     model : AcquisitionModel
@@ -100,6 +99,6 @@ def penalised_em(
     inverse = torch.where(visible, 1 / s.clamp_min(torch.finfo(s.dtype).tiny), 0.0)
     b = beta_over_s / torch.where(visible, seen, 1.0)
     for _ in range(iterations):
-        em = x * model.linear.adjoint(em_ratio(y, model(x * scale))) * inverse
+        em = x * em_back_projection(y, model(x * scale), model) * inverse
         x = torch.where(visible, closed_form(em, m, b), m.clamp_min(0.0))
     return x

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from petrecon.errors import ParameterError, did_you_mean
+from petrecon.errors import ParameterError
+from petrecon.settings_checks import check_choice, check_number, check_whole
 
 ADAPT = ("lora", "full", "biases", "none")
 DATA = ("hqs", "poisson", "none")
@@ -55,6 +55,14 @@ class DDIPSettings:
     ------
     ParameterError
         If a value is out of range, by name.
+
+    Examples
+    --------
+    >>> DDIPSettings(adapt="none", consistency_em=5).steps
+    50
+    >>> DDIPSettings(eta=2)
+    Traceback (most recent call last):
+    petrecon.errors.ParameterError: eta is 2: give a number from 0 to 1
     """
 
     start: int = 200
@@ -78,34 +86,14 @@ class DDIPSettings:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _whole("start", self.start, 1, math.inf)
-        _whole("steps", self.steps, 1, self.start)
-        _whole("warm_start", int(self.warm_start), 0, math.inf)
-        for name in ("fine_tunings", "em_iterations"):
-            _whole(name, getattr(self, name), 1, math.inf)
-        _whole("consistency_em", self.consistency_em, 0, math.inf)
-        _number("beta_over_s", self.beta_over_s, 0.0, 1e12)
-        _number("eta", self.eta, 0.0, 1.0)
-        _number("learning_rate", self.learning_rate, 0.0, 1.0)
-        _number("weight_decay", self.weight_decay, 0.0, 1.0)
-        for name in ("clip", "ceiling"):
-            if not getattr(self, name) > 0:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}; a number above 0")
-        for name, choices in (("adapt", ADAPT), ("data", DATA)):
-            if getattr(self, name) not in choices:
-                value = getattr(self, name)
-                raise ParameterError(f"{name} is {value!r}.{did_you_mean(value, choices)}")
+        check_whole(self, "start", "fine_tunings", "em_iterations", "rank", low=1)
+        cure = " (the sampling steps cannot outnumber the noise levels below start)"
+        check_whole(self, "steps", low=1, high=self.start, cure=cure)
+        check_whole(self, "warm_start", "consistency_em")
+        check_number(self, "beta_over_s", high=1e12)
+        check_number(self, "eta", "learning_rate", "weight_decay", high=1.0)
+        check_number(self, "clip", "ceiling", open=True)
+        check_choice(self, "adapt", ADAPT)
+        check_choice(self, "data", DATA)
         if self.data == "none" and self.adapt != "none":
             raise ParameterError(f"adapt is {self.adapt!r} but data is 'none': there is nothing to adapt to")
-
-
-def _whole(name: str, value: int, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        bounds = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-        cure = " (the sampling steps cannot outnumber the noise levels below start)" if name == "steps" else ""
-        raise ParameterError(f"{name} is {value!r}; a whole number {bounds}{cure}")
-
-
-def _number(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ParameterError(f"{name} is {value!r}; a number from {low:g} to {high:g}")

@@ -12,23 +12,18 @@ from petrecon.deq.dose_laws import LAWS, LawFit, compare_laws, fit_law, predict_
 from petrecon.deq.hyperparameters import Hyperparameters, expand, free_vector, hyperparameters
 from petrecon.deq.implicit import hypergradient, reconstruct, solve
 from petrecon.deq.mm_map import mm_map
-from petrecon.deq.problem import (
-    Problem,
-    dose_of,
-    dynamic_problem,
-    gradient,
-    kkt_residual,
-    objective,
-    problem_from_exam,
-)
+from petrecon.deq.objective import gradient, kkt_residual, objective
+from petrecon.deq.problem import Problem, dose_of, dynamic_problem, problem_from_exam
 from petrecon.deq.search import Search, grid_search, tpe_search
-from petrecon.deq.training import Training, evaluate, squared_error, train
+from petrecon.deq.train_hyperparameters import Training, evaluate, squared_error, train
+from petrecon.deq.train_settings import TrainSettings
 
 __all__ = [
     "Binding",
     "LawFit",
     "LAWS",
     "Search",
+    "TrainSettings",
     "Training",
     "compare_laws",
     "evaluate",

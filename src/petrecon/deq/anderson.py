@@ -18,7 +18,13 @@ Restrict = Callable[[Tensor], Map] | Callable[[Tensor], GuardedMap]
 
 
 class NotConverged(PetreconError):
-    """A solver stopped before its tolerance; `report` says where."""
+    """A solver stopped before its tolerance.
+
+    Attributes
+    ----------
+    report : Report
+        Says for which samples.
+    """
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
@@ -48,7 +54,22 @@ class Report(NamedTuple):
 
 
 def check_report(report: Report, on_failure: str, what: str) -> None:
-    """Raise `NotConverged` unless all samples converged or `on_failure` is "report"."""
+    """Raise `NotConverged` unless all samples converged or `on_failure` is "report".
+
+    Parameters
+    ----------
+    report : Report
+    on_failure : {"raise", "report"}
+    what : str
+        Which solver, for the message.
+
+    Raises
+    ------
+    NotConverged
+        Naming the samples.
+    ParameterError
+        For another `on_failure`.
+    """
     if on_failure not in ("raise", "report"):
         raise ParameterError(f"on_failure is {on_failure!r}.{did_you_mean(on_failure, ('raise', 'report'))}")
     if on_failure == "raise" and not bool(report.converged.all()):
@@ -183,7 +204,26 @@ def anderson(
 
 
 def picard(restrict: Restrict, x0: Tensor, *, tol: float, **options: object) -> tuple[Tensor, Report]:
-    """Find the fixed point by plain iteration, x⁺ = f(x); parameters and result as `anderson`."""
+    """Find the fixed point by plain iteration, x⁺ = f(x).
+
+    Parameters
+    ----------
+    restrict, x0, tol
+        As `anderson`.
+    **options
+        Other options of `anderson`, except `memory`.
+
+    Returns
+    -------
+    x : Tensor, (B, ...)
+        The last f(x) of each sample.
+    report : Report
+
+    Raises
+    ------
+    NotConverged
+        As `on_failure` says.
+    """
     return anderson(restrict, x0, tol=tol, memory=1, **options)  # type: ignore[arg-type]
 
 

@@ -80,6 +80,19 @@ class LawFit(NamedTuple):
 def fit_law(law: str, doses: ArrayLike, values: ArrayLike) -> LawFit:
     """Fit one law to positive doses and values of any sign, (n,) each, by least squares.
 
+    Parameters
+    ----------
+    law : str
+        Of `LAWS`.
+    doses : (n,) array
+        As fractions of the reference exam.
+    values : (n,) array
+        In any unit.
+
+    Returns
+    -------
+    LawFit
+
     Raises
     ------
     ParameterError
@@ -110,7 +123,19 @@ def fit_law(law: str, doses: ArrayLike, values: ArrayLike) -> LawFit:
 
 
 def compare_laws(doses: ArrayLike, values: ArrayLike, laws: Sequence[str] = tuple(LAWS)) -> list[LawFit]:
-    """Fit several laws, in the order given; raises as `fit_law`."""
+    """Fit several laws, in the order given; raises as `fit_law`.
+
+    Parameters
+    ----------
+    doses, values : (n,) array
+        As `fit_law`.
+    laws : sequence of str
+        Of `LAWS`.
+
+    Returns
+    -------
+    list of LawFit
+    """
     return [fit_law(law, doses, values) for law in laws]
 
 
@@ -120,6 +145,20 @@ def predict_hyperparameters(
     """Return the hyperparameters that a law fitted to those learned at other doses gives at a dose.
 
     η and every λ_t follow the law; ε is interpolated in log-dose (it is the same at all doses unless it was learned).
+
+    Parameters
+    ----------
+    doses : sequence of float
+        Where hyperparameters were learned.
+    learned : sequence of Hyperparameters
+        One per dose.
+    dose : float
+    law : str
+        Of `LAWS`.
+
+    Returns
+    -------
+    Hyperparameters
 
     Raises
     ------

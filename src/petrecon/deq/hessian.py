@@ -12,9 +12,21 @@ from petrecon.deq.problem import Problem
 
 
 def hessian_product(x: Tensor, problem: Problem, theta: Hyperparameters) -> Map:
-    r"""Return v → ∇²f(x) v for images (B, T, x, y); one projection and one back projection each.
+    r"""Return v → ∇²f(x) v; one projection and one back projection each.
 
     .. math:: \nabla^2 f = A^T \mathrm{diag}\!\left(\frac{y}{(A x + \beta)^2}\right) A + \nabla^2 R_\theta(x)
+
+    Parameters
+    ----------
+    x : Tensor, (B, T, x, y)
+        Activity [kBq/mL].
+    problem : Problem
+    theta : Hyperparameters
+
+    Returns
+    -------
+    callable
+        From images (B, T, x, y) to images of this shape.
     """
     weights = problem.counts / (problem.operator(x) + problem.line_background).square()
     penalty = penalty_hessian(x, theta)
@@ -26,7 +38,19 @@ def hessian_product(x: Tensor, problem: Problem, theta: Hyperparameters) -> Map:
 
 
 def majoriser_diagonal(x: Tensor, problem: Problem, theta: Hyperparameters) -> Tensor:
-    """Return d + e / u, the diagonal Hessian of the surrogate at its minimum x: it lies above ∇²f."""
+    """Return d + e / u, the diagonal Hessian of the surrogate at its minimum x: it lies above ∇²f.
+
+    Parameters
+    ----------
+    x : Tensor, (B, T, x, y)
+        The minimiser [kBq/mL].
+    problem : Problem
+    theta : Hyperparameters
+
+    Returns
+    -------
+    Tensor, (B, T, x, y)
+    """
     _, d = slope_and_curvature(x, theta)
     return d + problem.operator.adjoint(problem.ratio(x)) / (x + problem.shift).clamp_min(1e-12)
 
@@ -57,7 +81,17 @@ def conjugate_gradient(
     tol : float
         On the residual in the norm of the preconditioner, relative to u.
     max_iterations, on_failure
-        As `petrecon.deq.anderson.anderson`.
+        As `petrecon.deq.anderson`.
+
+    Returns
+    -------
+    v : Tensor, (B, ...)
+    report : Report
+
+    Raises
+    ------
+    NotConverged
+        As `on_failure` says.
     """
     batch = len(u)
     lead = (batch, *(1,) * (u.ndim - 1))

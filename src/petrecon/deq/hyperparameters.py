@@ -56,6 +56,21 @@ def hyperparameters(
 ) -> Hyperparameters:
     """Return hyperparameters from their values; one λ is shared by all `frames`.
 
+    Parameters
+    ----------
+    eta : float
+        [(kBq/mL)^-2]
+    lam : float or sequence of float
+        One, or one per frame [mL/kBq].
+    epsilon : float
+        [kBq/mL]
+    frames : int, optional
+        T; needed for one λ.
+
+    Returns
+    -------
+    Hyperparameters
+
     Raises
     ------
     ParameterError
@@ -76,6 +91,19 @@ def hyperparameters(
 
 def free_vector(count: int, frames: int, eta: float = 0.5, lam: float = 0.015, epsilon: float = EPSILON) -> Tensor:
     """Return the start of a search over `count` free logarithms, float64: see `expand`.
+
+    Parameters
+    ----------
+    count : int
+        2, T + 1 or T + 2.
+    frames : int
+        T.
+    eta, lam, epsilon : float
+        [(kBq/mL)^-2], [mL/kBq] and [kBq/mL].
+
+    Returns
+    -------
+    Tensor, (count,)
 
     Raises
     ------

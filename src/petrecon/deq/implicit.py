@@ -47,7 +47,27 @@ def reconstruct(
 ) -> tuple[Tensor, Report]:
     """Return the minimiser of the objective, (B, T, x, y) in kBq/mL, and a report; no gradient.
 
-    `memory=1` iterates the map without acceleration. Other options as `petrecon.deq.anderson.anderson`.
+    Parameters
+    ----------
+    problem : Problem
+        Of B realisations and T frames.
+    theta : Hyperparameters
+    x0 : Tensor, (B, T, x, y), optional
+        Start [kBq/mL]; flat images by default.
+    tol, max_iterations, regularisation, relative, on_failure
+        As `petrecon.deq.anderson`.
+    memory : int
+        As there; 1 iterates the map without acceleration.
+    shifted : bool
+        As `petrecon.deq.mm_map`.
+    guarded : bool
+        Take extrapolations back that raised the objective, as `petrecon.deq.anderson` explains.
+
+    Returns
+    -------
+    x : Tensor, (B, T, x, y)
+        Activity [kBq/mL].
+    report : Report
 
     Raises
     ------
@@ -92,15 +112,18 @@ def hypergradient(
 
     Parameters
     ----------
-    problem, theta
+    problem : Problem
+    theta : Hyperparameters
     x : Tensor, (B, T, x, y)
-        What `reconstruct` returned for them.
+        What `reconstruct` returned for them [kBq/mL].
     u : Tensor, (B, T, x, y)
+        ∂ℓ/∂x of the loss.
     v0 : Tensor, (B, T, x, y), optional
         Start of the adjoint solve: v of a similar θ.
     adjoint : {"cg", "anderson"}
-    tol, max_iterations, on_failure
-        Of the adjoint solve.
+        Conjugate gradients on the optimality conditions, or the fixed point of Jᵀ.
+    tol, max_iterations, memory, on_failure
+        Of the adjoint solve; `memory` of "anderson" only.
 
     Returns
     -------
@@ -144,7 +167,7 @@ def hypergradient(
 
 
 def transposed_jacobian(x: Tensor, problem: Problem, theta: Hyperparameters) -> Map:
-    """Return v → Jᵀ v with J = ∂f_θ/∂x at x, from one recorded evaluation of the map."""
+    """Return v → Jᵀ v, both (B, T, x, y), with J = ∂f_θ/∂x at x, from one recorded evaluation of the map."""
     fixed = Hyperparameters(*(p.detach() for p in theta))
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -175,7 +198,25 @@ def solve(
     adjoint_tol: float = 1e-5,
     max_iterations: int = 1000,
 ) -> Tensor:
-    """Return the minimiser (B, T, x, y), differentiable in θ: ``loss(solve(...)).backward()`` is exact.
+    """Return the minimiser, differentiable in θ: ``loss(solve(...)).backward()`` is exact.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of B realisations and T frames.
+    theta : Hyperparameters
+        Whose logarithms may require gradients.
+    x0 : Tensor, (B, T, x, y), optional
+        Start [kBq/mL].
+    tol, max_iterations
+        Of the forward pass, and the limit of the backward pass too: see `reconstruct`.
+    adjoint, adjoint_tol
+        Of the backward pass: see `hypergradient`.
+
+    Returns
+    -------
+    Tensor, (B, T, x, y)
+        Activity [kBq/mL].
 
     Raises
     ------

@@ -1,10 +1,7 @@
 r"""One majorisation-minimisation step as a map :math:`x \mapsto f_\theta(x; y)` whose fixed point is the minimiser.
 
-The likelihood is majorised by the EM surrogate in :math:`u = x + z`, where z is a uniform activity that the background
-can explain (Fessler and Hero 1995): zero is then reached in finitely many steps and left again when it should be. The
-penalty is majorised by separable quadratics. Per voxel the minimum is the non-negative root of
-
-.. math:: d u^2 + (s + g - d u^k) u - u^k e = 0, \qquad x = \max(0, u - z).
+It is an iteration of `petrecon.reconstruct.map_em`, for many realisations and frames at once and
+differentiable; both take their step from `petrecon.reconstruct.majorise`, where the formula stands.
 """
 
 from __future__ import annotations
@@ -13,8 +10,10 @@ import torch
 from torch import Tensor
 
 from petrecon.deq.hyperparameters import Hyperparameters
+from petrecon.deq.objective import objective
 from petrecon.deq.penalty import slope_and_curvature, slope_curvature_value
-from petrecon.deq.problem import Problem, objective
+from petrecon.deq.problem import Problem
+from petrecon.reconstruct.majorise import surrogate_step
 
 
 def mm_map(x: Tensor, problem: Problem, theta: Hyperparameters, *, shifted: bool = True) -> Tensor:
@@ -28,8 +27,8 @@ def mm_map(x: Tensor, problem: Problem, theta: Hyperparameters, *, shifted: bool
         Of the same B realisations.
     theta : Hyperparameters
     shifted : bool
-        False gives De Pierro's plain EM map, for which zero is absorbing: with acceleration it can stop at a point
-        that is not the minimiser.
+        False gives De Pierro's plain EM map, for which zero is absorbing: with acceleration it can stop at a
+        point that is not the minimiser.
 
     Returns
     -------
@@ -53,20 +52,7 @@ def mm_map_and_value(
 
 def _step(x: Tensor, ratio: Tensor, g: Tensor, d: Tensor, problem: Problem, shifted: bool) -> Tensor:
     z = problem.shift if shifted else torch.zeros_like(problem.shift)
-    u = x + z
-    q = u * problem.operator.adjoint(ratio)
-    return (positive_root(d, problem.sensitivity + g - d * u, q) - z).clamp_min(0.0)
-
-
-def positive_root(d: Tensor, p: Tensor, q: Tensor) -> Tensor:
-    r"""Return the root u >= 0 of d u² + p u - q = 0 for d > 0, q >= 0, without cancellation.
-
-    With :math:`r = |p| + \sqrt{p^2 + 4 d q}` it is :math:`2q/r` where p >= 0 and :math:`r/2d` elsewhere. Both
-    branches are finite everywhere, so that derivatives are too.
-    """
-    tiny = 1e-30
-    r = p.abs() + torch.sqrt(p * p + 4 * d * q + tiny)
-    return torch.where(p >= 0, 2 * q / r, r / (2 * d + tiny))
+    return surrogate_step(x, problem.operator.adjoint(ratio), problem.sensitivity + g, d, z)
 
 
 def surrogate(x: Tensor, at: Tensor, problem: Problem, theta: Hyperparameters, *, shifted: bool = True) -> Tensor:

@@ -1,10 +1,10 @@
-r"""A dynamic reconstruction problem: counts of several noise realisations, their model, and the objective.
+r"""A dynamic reconstruction problem: counts of several noise realisations and their model.
 
-.. math:: f(x) = \sum_t \sum_m [\bar y_{tm} - y_{tm} \log \bar y_{tm}] + R_\theta(x), \qquad
-   \bar y_t = F_t\, (A x_t + \beta_t),
+.. math:: \bar y_t = F_t\, (A x_t + \beta_t),
 
-with the geometric operator A (projector and resolution), the factors F (frame scale, normalisation, attenuation) and
-:math:`\beta = b / F`. Dividing the background by the factors once makes every iteration need only y / (A x + β).
+with the geometric operator A (projector and resolution), the factors F (frame scale, normalisation,
+attenuation) and :math:`\beta = b / F`. Dividing the background by the factors once makes every iteration need
+only y / (A x + β).
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from petrecon.deq.hyperparameters import Hyperparameters
-from petrecon.deq.penalty import penalty_gradient, penalty_value
 from petrecon.errors import InputError, ParameterError
 from petrecon.phantoms import Exam
-from petrecon.phantoms.exams import MAX_DOSE
+from petrecon.phantoms.exam_inputs import MAX_DOSE
 from petrecon.projectors import AcquisitionModel, LinearOperator, load_scanner
-from petrecon.reconstruct.likelihood import check_counts, poisson_nll
+from petrecon.reconstruct.likelihood import check_counts
+from petrecon.reconstruct.majorise import background_shift, start_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ class Problem:
         return len(self.counts)
 
     def select(self, realisations: Tensor | slice | list[int]) -> Problem:
-        """Return the problem of some realisations only."""
+        """Return the problem of some realisations only, by their indices (b,)."""
         if isinstance(realisations, Tensor) and torch.equal(realisations.cpu(), torch.arange(len(self))):
             return self
         return replace(self, counts=self.counts[realisations])
@@ -78,10 +77,7 @@ class Problem:
 
     def start(self) -> Tensor:
         """Return flat images (B, T, x, y) that explain the counts above the background."""
-        dims = tuple(range(2 - self.counts.ndim, 0))
-        above = self.counts.sum(dims) - self.model.background.to(self.counts).sum(dims)
-        level = torch.maximum(above, 0.01 * self.counts.sum(dims)) / self.sensitivity.sum((-2, -1))
-        return level[..., None, None].expand(self.shape).clone()
+        return start_image(self.counts, self.model)
 
 
 def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | None = None) -> Problem:
@@ -92,15 +88,20 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
     counts : Tensor, (B, T, *sinogram) or (T, *sinogram)
         Prompts of B noise realisations.
     model : AcquisitionModel
-        Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the problem's.
+        Two-dimensional, with scale (T,) and background (T, *sinogram); its projector's dtype is the
+        problem's.
     truth : Tensor, (T, x, y), optional
         True activity [kBq/mL]; training needs it.
+
+    Returns
+    -------
+    Problem
 
     Raises
     ------
     InputError
-        For wrong shapes, counts that are negative or not finite, and frames that are empty: nothing measured, or
-        nothing expected. The message names the realisation and the frame.
+        For wrong shapes, counts that are negative or not finite, and frames that are empty: nothing measured,
+        or nothing expected. The message names the realisation and the frame.
     """
     shape, image = model.sinogram_shape, model.image_shape
     if len(image) != 2:
@@ -124,8 +125,6 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
     if bool((dead & (counts > 0)).any()):
         raise InputError("there are counts in bins whose factors are zero: set those counts to zero")
     beta = torch.where(dead, 1.0, background / torch.where(dead, 1.0, factors))
-    reach = operator(torch.ones(image, dtype=dtype, device=counts.device))
-    ratio = torch.where(reach > 0, beta / reach.clamp_min(1e-30), torch.inf).amin((-2, -1))
     if truth is not None:
         if tuple(truth.shape) != (frames, *image):
             raise InputError(f"the truth has shape {tuple(truth.shape)}, needs {(frames, *image)}")
@@ -137,12 +136,29 @@ def dynamic_problem(counts: Tensor, model: AcquisitionModel, truth: Tensor | Non
         operator=operator,
         line_background=beta,
         sensitivity=sensitivity,
-        shift=torch.where(torch.isfinite(ratio), ratio, 0.0)[:, None, None],
+        shift=background_shift(model).to(counts.device).expand(frames, 1, 1),
     )
 
 
 def problem_from_exam(exam: Exam, dtype: torch.dtype = torch.float32) -> Problem:
-    """Return the problem of a simulated dynamic exam, in single or double precision; raises as `dynamic_problem`."""
+    """Return the problem of a simulated dynamic exam.
+
+    Parameters
+    ----------
+    exam : Exam
+        Of a dynamic protocol and of one slice: ``simulate_exam(subject, "pe2i", …)``, say.
+    dtype : torch.dtype
+        Of the whole reconstruction: float32 or float64.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    InputError
+        For an exam of one frame, and as `dynamic_problem`.
+    """
     if exam.frames is None:
         raise InputError("the exam has one frame: simulate it with a dynamic protocol, such as 'pe2i'")
     return dynamic_problem(exam.counts, exam.model.to(dtype), exam.truth)
@@ -150,6 +166,18 @@ def problem_from_exam(exam: Exam, dtype: torch.dtype = torch.float32) -> Problem
 
 def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> float:
     """Return the dose (fraction of the scanner's reference exam) of a number of net trues [10⁶].
+
+    Parameters
+    ----------
+    net_trues_millions : float
+        Trues of the whole exam, in millions.
+    scanner : str
+        Name of its card.
+
+    Returns
+    -------
+    float
+        1 for the exam of the card.
 
     Raises
     ------
@@ -164,27 +192,6 @@ def dose_of(net_trues_millions: float, scanner: str = "biograph-truepoint") -> f
             f"above 0 and at most {MAX_DOSE * reference:g}"
         )
     return dose
-
-
-def objective(x: Tensor, problem: Problem, theta: Hyperparameters) -> Tensor:
-    """Return f(x) of each realisation, (B,), summed in float64."""
-    dims = len(problem.model.sinogram_shape)
-    return poisson_nll(problem.counts, problem.model(x), dims).sum(-1) + penalty_value(x, theta)
-
-
-def gradient(x: Tensor, problem: Problem, theta: Hyperparameters) -> Tensor:
-    """Return ∇f(x), (B, T, x, y)."""
-    return problem.sensitivity - problem.operator.adjoint(problem.ratio(x)) + penalty_gradient(x, theta)
-
-
-def kkt_residual(x: Tensor, problem: Problem, theta: Hyperparameters) -> Tensor:
-    """Return how far each realisation is from optimal, (B,): max |projected ∇f| / max s.
-
-    The projected gradient is ∇f where x > 0 and min(∇f, 0) where x = 0; it vanishes at the minimiser only.
-    """
-    slope = gradient(x, problem, theta)
-    projected = torch.where(x > 0, slope, slope.clamp_max(0.0))
-    return projected.abs().amax((-3, -2, -1)) / problem.sensitivity.max()
 
 
 def _check_realisations(counts: Tensor, shape: tuple[int, ...]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from petrecon.deq.anderson import NotConverged
 from petrecon.deq.hyperparameters import EPSILON, Hyperparameters, hyperparameters
 from petrecon.deq.problem import Problem
-from petrecon.deq.training import evaluate
+from petrecon.deq.train_hyperparameters import evaluate
 from petrecon.errors import ParameterError
 
 Range = tuple[float, float]
@@ -114,6 +114,10 @@ def grid_search(
     epsilon, tol : float
         ε [kBq/mL], and the tolerance of every reconstruction.
 
+    Returns
+    -------
+    Search
+
     Raises
     ------
     ParameterError
@@ -166,6 +170,10 @@ def tpe_search(
         Model η and λ together.
     training, validation, eta, lam, epsilon, tol
         As `grid_search`.
+
+    Returns
+    -------
+    Search
 
     Raises
     ------

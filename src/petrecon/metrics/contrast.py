@@ -30,14 +30,26 @@ def crc(image: Image, reference: Image, roi: Image, background: Image) -> NDArra
     Parameters
     ----------
     image : shape (..., *shape)
+        In any unit, the same as the reference's.
     reference : shape (*shape)
-    roi, background : boolean masks, shape (*shape)
+    roi, background : shape (*shape)
+        Boolean masks.
+
+    Returns
+    -------
+    array, shape (...)
 
     Raises
     ------
     InputError
         If a mask is empty, of another shape or no mask, if there is no activity in the background, or if the
         reference has no contrast between them.
+
+    Examples
+    --------
+    >>> truth = [4.0, 4.0, 1.0, 1.0]
+    >>> float(crc([2.5, 2.5, 1.0, 1.0], truth, roi=[1, 1, 0, 0], background=[0, 0, 1, 1]))
+    0.5
     """
     true = _contrast(reference, roi, background, "reference")
     if abs(float(true)) < 1e-6:
@@ -46,7 +58,23 @@ def crc(image: Image, reference: Image, roi: Image, background: Image) -> NDArra
 
 
 def background_sd(image: Image, background: Image) -> NDArray[np.float64]:
-    """Spatial standard deviation over the background mask / its mean; dimensionless. `image` is (..., *shape)."""
+    """Spatial standard deviation over the background mask / its mean; dimensionless.
+
+    Parameters
+    ----------
+    image : shape (..., *shape)
+    background : shape (*shape)
+        Boolean mask.
+
+    Returns
+    -------
+    array, shape (...)
+
+    Raises
+    ------
+    InputError
+        With fewer than two voxels in the mask, or no activity there.
+    """
     values = _over(image, background, "background")
     if values.shape[-1] < 2 or not (values.mean(-1) > 0).all():
         raise InputError("the noise of a background needs at least two voxels in its mask, and activity there")

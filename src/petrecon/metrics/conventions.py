@@ -14,6 +14,14 @@ from petrecon.metrics.ssim import ssim
 def unit_range(image: Image) -> NDArray[np.float64]:
     """Map an image to [0, 1] by its own minimum and maximum.
 
+    Parameters
+    ----------
+    image : shape (*shape)
+
+    Returns
+    -------
+    array, shape (*shape), float64
+
     Raises
     ------
     InputError
@@ -29,9 +37,25 @@ def unit_range(image: Image) -> NDArray[np.float64]:
 def petite_scores(image: Image, reference: Image, *, scale_each: bool = True) -> dict[str, float]:
     """PSNR (dB), SSIM and NRMSE as PETITE computes them, over the whole volume with its background.
 
-    `scale_each`: every volume is first scaled to [0, 1] by its own range, as in the paper; False keeps one shared
-    scale (the reference's), under which a global gain error counts. Data range 1; SSIM with a uniform window of 7
-    voxels. Per volume NRMSE = 10^(-PSNR / 20) by definition.
+    Data range 1; SSIM with a uniform window of 7 voxels. Per volume NRMSE = 10^(-PSNR / 20) by definition. Source:
+    Kim et al. 2024, released code.
+
+    Parameters
+    ----------
+    image, reference : shape (X, Y, Z)
+    scale_each : bool
+        Every volume is first scaled to [0, 1] by its own range, as in the paper; False keeps one shared scale (the
+        reference's), under which a global gain error counts.
+
+    Returns
+    -------
+    dict of float
+        ``psnr`` (dB), ``ssim``, ``nrmse``.
+
+    Raises
+    ------
+    InputError
+        For a constant volume, shapes that differ, or an axis of fewer than 7 voxels.
     """
     x, r = as_array(image), as_array(reference, "reference")
     if scale_each:
@@ -45,5 +69,16 @@ def petite_scores(image: Image, reference: Image, *, scale_each: bool = True) ->
 
 
 def ddip_scores(image: Image, reference: Image) -> dict[str, float]:
-    """PSNR (dB) and SSIM as in the DDIP code: data range = max - min of the reference, SSIM with the uniform window."""
+    """PSNR (dB) and SSIM as in the DDIP code: data range = max - min of the reference, SSIM with the uniform window.
+
+    Parameters
+    ----------
+    image, reference : shape (X, Y)
+        kBq/mL.
+
+    Returns
+    -------
+    dict of float
+        ``psnr`` (dB), ``ssim``.
+    """
     return {"psnr": psnr(image, reference, "range"), "ssim": ssim(image, reference, "range", window="uniform")}

@@ -85,6 +85,11 @@ def format_interval(found: Interval, digits: int = 2, *, sign: bool = False, uni
         Its unit.
     over : bool
         Say what it is over; a table can leave that to its caption.
+
+    Examples
+    --------
+    >>> format_interval(Interval(0.51, -0.68, 1.73, "bootstrap", {"patients": 6}), sign=True, unit="dB")
+    '+0.51 [−0.68, 1.73] dB'
     """
     return _written(found, f"{'+' if sign else ''}z.{digits}f", f"z.{digits}f", unit, over)
 

@@ -64,6 +64,14 @@ def interval(
     of cases. The percentile is therefore expanded to Φ(−√(n/(n−1)) t(α/2, n−1)) (Hesterberg 2015), which gives 92,
     95 and 94 %; and as no percentile of five units can leave their range, no end lies nearer to the value than
     Student's t times the bootstrap's standard error: 95 % for all three.
+
+    Examples
+    --------
+    >>> interval([1.0, 2.0, 4.0], units="patients").kind  # too few to resample
+    'range'
+    >>> donors = ["a", "a", "b", "b"]
+    >>> str(interval([1.0, 3.0, 5.0, 5.0], units={"donors": donors, "noise draws": [0, 1, 0, 1]}))
+    '3.5 (range 2 to 5 of 2 donors × 2 noise draws)'
     """
     x = as_array(samples, "sample").ravel()
     labels = _labels(units, len(x))
@@ -86,7 +94,14 @@ def interval(
 
 
 def paired_interval(a: Image, b: Image, *, units: Units, level: float = 0.95, seed: int = 0) -> Interval:
-    """Interval of mean(a − b) where a[i] and b[i] come from the same data; see `interval`."""
+    """Interval of mean(a − b) where a[i] and b[i] come from the same data.
+
+    Parameters
+    ----------
+    a, b : shape (n,)
+    units, level, seed
+        As in `interval`.
+    """
     x, y = pair(a, b)
     return interval(x - y, units=units, level=level, seed=seed)
 
@@ -96,7 +111,16 @@ def jackknife(samples: Image, statistic: Statistic, *, units: Units, level: floa
 
     A bootstrap draws the same dose twice; a curve fitted to six doses cannot use that. Half the width is Student's t
     times the jackknife's standard error (Efron and Tibshirani 1993, chapter 11). Of fewer than five units: kind
-    `none`. Parameters and errors as `interval`.
+    `none`. Errors as `interval`.
+
+    Parameters
+    ----------
+    samples : shape (n,)
+    statistic : callable, array -> float
+    units : str or mapping
+        See `Units`.
+    level : float
+        Nominal coverage.
     """
     x = as_array(samples, "sample").ravel()
     labels = _labels(units, len(x))

@@ -10,13 +10,29 @@ from petrecon.metrics.errors import _span
 def ssim(image: Image, reference: Image, data_range: str | float = "range", window: str = "gaussian") -> float:
     """Structural similarity (mean over the image), dimensionless, at most 1.
 
-    `window='gaussian'`: sigma 1.5 voxels (Wang et al. 2004), population covariance. `window='uniform'`: 7 voxels
-    wide, sample covariance, the scikit-image default. K1 = 0.01, K2 = 0.03. `data_range` as in `psnr`.
+    K1 = 0.01, K2 = 0.03. Source: Wang et al. 2004.
+
+    Parameters
+    ----------
+    image, reference : shape (*shape)
+        Two or three axes.
+    data_range : str or float
+        As in `psnr`.
+    window : str
+        'gaussian': sigma 1.5 voxels as in the source, population covariance; 'uniform': 7 voxels wide, sample
+        covariance, the default of scikit-image.
 
     Raises
     ------
     InputError
         If an axis is shorter than the window, or the window is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.add.outer(np.arange(12.0), np.arange(12.0))
+    >>> ssim(image, image)
+    1.0
     """
     from skimage.metrics import structural_similarity
 

@@ -7,6 +7,7 @@ Start with `ScoreNetwork` and `NoiseSchedule`, or with `build(UNETRSpec.small())
 from petrecon.models.build import build, build_discriminator
 from petrecon.models.diffusion import NoiseSchedule
 from petrecon.models.score import ScoreNetwork, ScoreSpec
+from petrecon.models.shipped_trainings import weights_path
 from petrecon.models.specs import CVTGANSpec, UNETRSpec
 from petrecon.models.unetr import with_patch
 from petrecon.models.weights import load_weights, save_weights
@@ -21,5 +22,6 @@ __all__ = [
     "build_discriminator",
     "load_weights",
     "save_weights",
+    "weights_path",
     "with_patch",
 ]

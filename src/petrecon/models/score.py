@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from petrecon.errors import ParameterError, did_you_mean
+from petrecon.models.monai_import import light_monai
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,19 @@ class ScoreNetwork(nn.Module):
     -----
     The released network of Hashimoto and Gong has 126 million parameters and predicts a variance as well; this one
     predicts the noise only. An MR of zeros means "no MR": training drops it at random, as in classifier-free guidance.
+
+    Examples
+    --------
+    >>> network = ScoreNetwork(ScoreSpec(channels=(8, 16), attention=(False, False)))
+    >>> x_t, mr = torch.zeros(2, 1, 16, 20), torch.zeros(2, 1, 16, 20)
+    >>> network(x_t, torch.tensor([10, 700]), mr).shape
+    torch.Size([2, 1, 16, 20])
     """
 
     def __init__(self, spec: ScoreSpec) -> None:
         super().__init__()
-        from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
+        with light_monai():
+            from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
 
         self.spec = spec
         self.net = DiffusionModelUNet(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petrecon.errors import InputError
+from petrecon.models.monai_import import light_monai
 from petrecon.models.specs import STRIDE, UNETRSpec
 
 POSITIONS = "vit.patch_embedding.position_embeddings"
@@ -23,8 +24,9 @@ def unetr(spec: UNETRSpec) -> nn.Module:
     never calls, are removed. 101,670,049 parameters at the published widths. Source: Hatamizadeh et al. 2022; Kim et
     al. 2024.
     """
-    from monai.networks.blocks.selfattention import SABlock
-    from monai.networks.nets.unetr import UNETR
+    with light_monai():
+        from monai.networks.blocks.selfattention import SABlock
+        from monai.networks.nets.unetr import UNETR
 
     network = UNETR(
         in_channels=1,
@@ -73,6 +75,18 @@ def interpolate_positions(positions: Tensor, patch: tuple[int, ...], new_patch: 
 
 def with_patch(network: nn.Module, patch: tuple[int, int, int]) -> nn.Module:
     """Return a copy of a UNETR for another patch size: the same weights, interpolated position embeddings.
+
+    Parameters
+    ----------
+    network : module
+        From `build` with a `UNETRSpec`; not changed.
+    patch : tuple of int
+        Size of the new input in voxels.
+
+    Returns
+    -------
+    module
+        (batch, 1, *patch) → (batch, 1, *patch).
 
     Raises
     ------

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from petrecon import paths
 from petrecon.errors import InputError, MissingError
 from petrecon.provenance.reads import note_file
-from petrecon.provenance.training import made_of
+from petrecon.provenance.weight_receipts import made_of
 
 
 def save_weights(
@@ -40,7 +40,7 @@ def save_weights(
         What the network is built from.
     made_by : str, optional
         Module of the training: the receipt then holds its code, the files it read and the packages (see
-        `petrecon.provenance.training`).
+        `petrecon.provenance.weight_receipts`).
     about
         Further entries of the receipt: training card, seed, losses, seconds.
 
@@ -75,6 +75,13 @@ def save_weights(
 
 def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a weight file, in single precision; it becomes an input of the run.
+
+    Parameters
+    ----------
+    path : path
+        The ``.safetensors`` file.
+    kind : str
+        Architecture that is wanted, e.g. ``score``.
 
     Returns
     -------

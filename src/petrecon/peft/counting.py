@@ -34,8 +34,37 @@ class Count:
     unused: int
 
 
+def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that training would change: those that require a gradient.
+
+    Parameters
+    ----------
+    network : module
+
+    Returns
+    -------
+    list of parameter
+    """
+    return [p for p in network.parameters() if p.requires_grad]
+
+
 def count(network: nn.Module) -> Count:
-    """Return the live trainable parameters of a network, before or after a recipe."""
+    """Return the live trainable parameters of a network, before or after a recipe.
+
+    Parameters
+    ----------
+    network : module
+        From `petrecon.models.build` or `build_discriminator`.
+
+    Returns
+    -------
+    Count
+
+    Raises
+    ------
+    ParameterError
+        For a network of an unknown architecture.
+    """
     unused = re.compile(PARTS[architecture_of(network)].unused)
     free = {name: p.numel() for name, p in network.named_parameters() if p.requires_grad}
     total = sum(t.numel() for t in base_tensors(network).values() if isinstance(t, nn.Parameter))
@@ -67,6 +96,15 @@ live), and CVT-GAN's LoRA uses an unpublished layer. Tables 1 and 2 give 0.11 an
 
 
 def paper_counts(architecture: str) -> dict[str, tuple[Recipe, float | None]]:
-    """Return each row of Tables 1, 6 and 7: its name, its recipe and the printed per cent (None for No-FT)."""
+    """Return each row of Tables 1, 6 and 7: its name, its recipe and the printed per cent (None for No-FT).
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+
+    Returns
+    -------
+    dict of (Recipe, float or None)
+    """
     rows = {**single_methods(architecture), **mixes(architecture)}
     return {name: (recipe, PAPER_PER_CENT[architecture].get(name)) for name, recipe in rows.items()}

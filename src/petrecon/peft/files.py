@@ -21,7 +21,18 @@ _FORMAT = "petrecon-adapter-1"
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Return the SHA-256 of a base network's weights and buffers, the same before and after a recipe was trained."""
+    """Return the SHA-256 of a base network's weights and buffers, the same before and after a recipe was trained.
+
+    Parameters
+    ----------
+    network : module
+        From `petrecon.models.build`, with or without a recipe.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     tuning = tuning_of(network)
     originals = tuning.originals if tuning else {}
     digest = hashlib.sha256()
@@ -43,6 +54,13 @@ def _tuned_tensors(network: nn.Module, recipe: Recipe) -> dict[str, Tensor]:
 
 def save_adapter(network: nn.Module, path: str | Path) -> int:
     """Write what the recipe trained, atomically, with recipe, architecture, widths and the base's fingerprint.
+
+    Parameters
+    ----------
+    network : module
+        With a recipe (`apply_recipe`), not merged.
+    path : path
+        The ``.safetensors`` file to write.
 
     Returns
     -------
@@ -81,6 +99,13 @@ def save_adapter(network: nn.Module, path: str | Path) -> int:
 
 def load_adapter(network: nn.Module, path: str | Path) -> Recipe:
     """Switch a base network to the adapter in a file, in place; one that is in force is removed first.
+
+    Parameters
+    ----------
+    network : module
+        The base, from `petrecon.models.build` or `petrecon.petite.load_source`.
+    path : path
+        Written by `save_adapter`.
 
     Returns
     -------

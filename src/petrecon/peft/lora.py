@@ -1,10 +1,11 @@
-"""Low-rank adaptation (LoRA) of the layers of a network, through the `peft` library."""
+"""Low-rank adaptation (LoRA) of a score network without a layer inserted: which numbers learn, and what they add."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,14 +43,14 @@ def target_pattern(targets: str) -> str:
     return rf"(?:.*\.)?(?:{'|'.join(LAYERS[kind] for kind in TARGETS[targets])})"
 
 
-def add_lora(
+def low_rank_factors(
     network: nn.Module, rank: int, targets: str = "all", biases: bool = True, seed: int = 0
 ) -> dict[str, Tensor]:
-    r"""Put low-rank updates :math:`W + BA` into a network, in place, and freeze everything else.
+    r"""Return the numbers that LoRA trains, at the start: factors of :math:`W + BA`, and biases. Nothing is changed.
 
-    A is drawn from :math:`N(0, 1/r^2)` and B is zero, so the network computes at first exactly what it did before.
+    A is drawn from :math:`N(0, 1/r^2)` and B is zero, so `merged_weights` are at first those of the network, exactly.
     The scale is one, and there is no dropout (the released code leaves a dropout of 0.1 on while it reconstructs,
-    because it puts the layers in after `eval()`; that is not done here).
+    because it puts the layers in after `eval()`; that is not done here). The draws are those of the `peft` library.
 
     Parameters
     ----------
@@ -67,62 +68,65 @@ def add_lora(
     Returns
     -------
     dict of Tensor
-        A copy of every trainable tensor at the start, by name: what `reset_lora` puts back.
+        By name, in the order of the network's layers: ``<layer>.lora_A`` (r, in, *kernel), ``<layer>.lora_B``
+        (out, r, 1, …), and biases under their own names.
 
     Raises
     ------
     ParameterError
         If the rank is out of range for one of the layers (it is named), the configuration is unknown, or no layer of
         the network belongs to it.
-    """
-    from peft import LoraConfig, inject_adapter_in_model
 
+    Examples
+    --------
+    >>> network = nn.Sequential()
+    >>> network.add_module("to_q", nn.Linear(6, 4))
+    >>> start = low_rank_factors(network, rank=2, targets="attention")
+    >>> {name: tuple(tensor.shape) for name, tensor in start.items()}
+    {'to_q.bias': (4,), 'to_q.lora_A': (2, 6), 'to_q.lora_B': (4, 2)}
+    >>> bool((merged_weights(network, start)["to_q.weight"] == network.to_q.weight).all())
+    True
+    """
     pattern = target_pattern(targets)
-    found = {n: m for n, m in network.named_modules() if re.fullmatch(pattern, n) and hasattr(m, "weight")}
-    if not found:
+    adapted = {n: m for n, m in network.named_modules() if re.fullmatch(pattern, n) and hasattr(m, "weight")}
+    if not adapted:
         raise ParameterError(f"no layer of {type(network).__name__} belongs to the LoRA targets {targets!r}")
-    _check_rank(rank, found)
-    config = LoraConfig(
-        r=rank, lora_alpha=rank, target_modules=pattern, lora_dropout=0.0, init_lora_weights="gaussian", bias="none"
-    )
+    check_rank(rank, adapted)
+    start: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inject_adapter_in_model(config, network)
-    for name, parameter in network.named_parameters():
-        trained_bias = biases and name.endswith("bias") and "time_emb_proj" not in name
-        parameter.requires_grad_("lora_" in name or trained_bias)
-    return {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
+        for name, layer in network.named_modules():
+            for own, parameter in layer.named_parameters(name, recurse=False):
+                if biases and own.endswith("bias") and "time_emb_proj" not in own:
+                    start[own] = parameter.detach().clone()
+            if name in adapted:
+                start[f"{name}.lora_A"], start[f"{name}.lora_B"] = _factors(layer, rank)
+    return start
 
 
-def reset_lora(network: nn.Module, start: Mapping[str, Tensor]) -> None:
-    """Put the trainable tensors back to where `add_lora` left them, bit for bit: low-rank factors and biases."""
-    own = dict(network.named_parameters())
+def _factors(layer: Any, rank: int) -> tuple[Tensor, Tensor]:
+    """Return A (normal, standard deviation 1/r) and B (zero) of a linear or convolution layer."""
+    if isinstance(layer, nn.Linear):
+        down, up = nn.Linear(layer.in_features, rank, bias=False), nn.Linear(rank, layer.out_features, bias=False)
+    else:
+        kind: Any = type(layer)
+        down = kind(layer.in_channels, rank, layer.kernel_size, bias=False)
+        up = kind(rank, layer.out_channels, 1, bias=False)
     with torch.no_grad():
-        for name, value in start.items():
-            own[name].copy_(value)
-
-
-def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that training would change."""
-    return [p for p in network.parameters() if p.requires_grad]
-
-
-def count_trainable(network: nn.Module) -> int:
-    """Return how many numbers training would change."""
-    return sum(p.numel() for p in trainable_parameters(network))
+        return nn.init.normal_(down.weight, std=1 / rank).detach(), nn.init.zeros_(up.weight).detach()
 
 
 def merged_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    r"""Return the plain network's parameters :math:`W + BA` from low-rank factors and biases; differentiable.
+    r"""Return a network's parameters :math:`W + BA` from low-rank factors and biases; differentiable.
 
     A small network runs faster with merged weights than with two more convolutions per layer, forward and backward.
 
     Parameters
     ----------
     network : nn.Module
-        Without LoRA layers: gives W.
+        Gives W.
     tensors : mapping of Tensor
-        Named as `add_lora` returns them.
+        Named and shaped as `low_rank_factors` returns them.
 
     Returns
     -------
@@ -132,21 +136,27 @@ def merged_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
     own = dict(network.named_parameters())
     merged: dict[str, Tensor] = {}
     for name, value in tensors.items():
-        if "lora_A" in name:
-            layer = name.split(".lora_A")[0]
-            weight, up = own[f"{layer}.weight"], tensors[name.replace("lora_A", "lora_B")]
+        if name.endswith(".lora_A"):
+            layer = name.removesuffix(".lora_A")
+            weight, up = own[f"{layer}.weight"], tensors[f"{layer}.lora_B"]
             merged[f"{layer}.weight"] = weight.detach() + (up.flatten(1) @ value.flatten(1)).view_as(weight)
-        elif "lora_B" not in name:
-            merged[name.replace(".base_layer.", ".")] = value
+        elif not name.endswith(".lora_B"):
+            merged[name] = value
     return merged
 
 
-def _check_rank(rank: int, layers: Mapping[str, nn.Module]) -> None:
+def check_rank(rank: int, layers: Mapping[str, nn.Module]) -> None:
+    """Refuse a LoRA rank that is not a whole number from 1 to the smallest side of every layer's weights.
+
+    Raises
+    ------
+    ParameterError
+        It names the layer and its limit.
+    """
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
         raise ParameterError(f"the LoRA rank is {rank!r}; a whole number of at least 1")
     for name, layer in layers.items():
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        largest = min(weight.shape[0], math.prod(weight.shape[1:]))
+        shape = layer.get_parameter("weight").shape
+        largest = min(shape[0], math.prod(shape[1:]))
         if rank > largest:
             raise ParameterError(f"the LoRA rank {rank} is above {largest}, the largest that layer {name} allows")

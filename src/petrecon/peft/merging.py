@@ -21,6 +21,11 @@ def merge(network: nn.Module) -> list[str]:
     function and stay inserted. The output is the same up to rounding; `unmerge` restores the tuned network bit for
     bit.
 
+    Parameters
+    ----------
+    network : module
+        With a recipe (`apply_recipe`).
+
     Returns
     -------
     list of str
@@ -49,7 +54,13 @@ def merge(network: nn.Module) -> list[str]:
 
 
 def unmerge(network: nn.Module) -> None:
-    """Undo `merge`, in place."""
+    """Undo `merge`, in place.
+
+    Parameters
+    ----------
+    network : module
+        Merged or not.
+    """
     tuning = tuning_of(network)
     if tuning is None:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -14,6 +13,7 @@ from petrecon.peft import stock
 from petrecon.peft.bottleneck import Adapter
 from petrecon.peft.depthwise import DepthwiseLoRA
 from petrecon.peft.inserted import out_channels
+from petrecon.peft.lora import check_rank
 from petrecon.peft.parts import Part, matching
 from petrecon.peft.prompts import ChannelPrompts, TokenPrompts
 from petrecon.peft.recipes import Recipe
@@ -33,16 +33,10 @@ def check_sizes(network: nn.Module, part: Part, method: str, recipe: Recipe) -> 
         It names the layer, its limit and the cure.
     """
     if method == "lora":
-        rank = recipe.rank or part.rank
-        for name, layer in matching(network, part.lora).items():
-            shape = layer.get_parameter("weight").shape
-            limit = min(shape[0], math.prod(shape[1:]))
-            if rank > limit:
-                raise ParameterError(
-                    f"LoRA of rank {rank} is larger than the layer {name}: choose a rank up to {limit}"
-                )
-            if recipe.dora and _is_depthwise(layer):
-                raise ParameterError(f"DoRA is not defined for the depthwise convolution {name}: set dora=False")
+        layers = matching(network, part.lora)
+        check_rank(recipe.rank or part.rank, layers)
+        for name in [n for n, m in layers.items() if recipe.dora and _is_depthwise(m)]:
+            raise ParameterError(f"DoRA is not defined for the depthwise convolution {name}: set dora=False")
     if method == "vpt":
         counts = recipe.prompts or part.prompt_counts
         if len(counts) != len(part.prompts):

@@ -101,7 +101,20 @@ def part_of(architecture: str, part: str) -> Part:
 
 
 def reason_against(architecture: str, part: str, method: str) -> str | None:
-    """Return the reason why a part cannot have a method, or None when it can."""
+    """Return the reason why a part cannot have a method, or None when it can.
+
+    Parameters
+    ----------
+    architecture : str
+        "unetr", "cvt-gan" or "cvt-gan-discriminator".
+    part : {"encoder", "decoder"}
+    method : str
+        One of `METHODS`.
+
+    Returns
+    -------
+    str or None
+    """
     modules = part_of(architecture, part)
     needed = {"vpt": modules.prompts}.get(method, getattr(modules, method, ""))
     if needed:
@@ -127,6 +140,14 @@ def single_methods(architecture: str) -> dict[str, Recipe]:
     """Return the rows of Table 1 by name: one method, where the paper's percentages say it acts, and PETITE.
 
     In CVT-GAN a method acts in encoder and decoder, prompts in the encoder only; in UNETR all act in the encoder.
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+
+    Returns
+    -------
+    dict of Recipe
     """
     part_of(architecture, "encoder")
     both = architecture == "cvt-gan"
@@ -140,7 +161,21 @@ def single_methods(architecture: str) -> dict[str, Recipe]:
 
 
 def petite_recipe(architecture: str) -> Recipe:
-    """Return the paper's best mix: VPT → LoRA in CVT-GAN, LoRA → SSF in UNETR, both with BitFit."""
+    """Return the paper's best mix: VPT → LoRA in CVT-GAN, LoRA → SSF in UNETR, both with BitFit.
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+
+    Returns
+    -------
+    Recipe
+
+    Examples
+    --------
+    >>> petite_recipe("unetr").label
+    'LoRA → SSF + BitFit'
+    """
     pairs = {"cvt-gan": ("vpt", "lora"), "unetr": ("lora", "ssf")}
     if architecture not in pairs:
         raise ParameterError(f"PETITE is not defined for {architecture!r}.{did_you_mean(architecture, pairs)}")
@@ -154,6 +189,14 @@ def mixes(architecture: str) -> dict[str, Recipe]:
     The rule: two different additive methods, one per part, each finding the modules it needs there. That gives 12 for
     CVT-GAN, transformer on both sides, and 9 for UNETR, whose decoder has no tokens to prompt. Adapters in the encoder
     of UNETR then have the reduction of Table 7, 16.
+
+    Parameters
+    ----------
+    architecture : {"cvt-gan", "unetr"}
+
+    Returns
+    -------
+    dict of Recipe
     """
     found = {}
     for encoder, decoder in product(MIXED, MIXED):

@@ -45,7 +45,17 @@ class Tuning:
 
 
 def tuning_of(network: nn.Module) -> Tuning | None:
-    """Return what `apply` did to a network, or None."""
+    """Return what `apply` did to a network, or None.
+
+    Parameters
+    ----------
+    network : module
+        Any.
+
+    Returns
+    -------
+    Tuning or None
+    """
     return getattr(network, "tuning", None)
 
 
@@ -90,6 +100,19 @@ def apply_recipe(network: nn.Module, recipe: Recipe, seed: int = 0) -> nn.Module
     ParameterError
         If the network already has a recipe, or this one is not feasible or too large for a layer; the network is then
         unchanged.
+
+    Examples
+    --------
+    >>> from petrecon.models import UNETRSpec, build
+    >>> from petrecon.peft import count
+    >>> network = build(UNETRSpec(patch=(32, 32, 16), hidden=16, mlp=32, heads=2, feature=4)).eval()
+    >>> x = torch.zeros(1, 1, 32, 32, 16)
+    >>> before = network(x)
+    >>> torch.equal(apply_recipe(network, Recipe("lora", bitfit=True))(x), before)
+    True
+    >>> found = count(network)
+    >>> found.trainable < found.total / 5
+    True
     """
     if tuning_of(network) is not None:
         raise ParameterError("this network already has a recipe: remove(network) first")
@@ -144,7 +167,18 @@ def adapting_statistics(base: dict[str, Tensor]) -> list[str]:
 
 
 def remove(network: nn.Module) -> nn.Module:
-    """Take a recipe out of a network, in place: it is the base again, bit for bit. Without a recipe, do nothing."""
+    """Take a recipe out of a network, in place: it is the base again, bit for bit. Without a recipe, do nothing.
+
+    Parameters
+    ----------
+    network : module
+        With or without a recipe; changed in place.
+
+    Returns
+    -------
+    module
+        The same network.
+    """
     tuning = tuning_of(network)
     if tuning is None:
         return network

@@ -7,6 +7,7 @@ Start with `population` (who is scanned), `load_pairs` (their short and long sca
 
 from petrecon.petite.evaluate import mean_scores, score_bounds, score_volumes
 from petrecon.petite.exams import DRIFT, FRAMES, simulate
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.infer import predict
 from petrecon.petite.instrument import Instrument, instrument
 from petrecon.petite.pairs import ScanPairs, load_pairs
@@ -14,10 +15,9 @@ from petrecon.petite.patches import PatchSampler, check_fits
 from petrecon.petite.population import ANATOMIES, Member, check_members, folds, population
 from petrecon.petite.protocols import Reconstruction, reconstruction_of
 from petrecon.petite.scaling import SCALINGS, scaled, shared_level
-from petrecon.petite.settings import TABLE_4_COLUMNS, Settings, table4
+from petrecon.petite.settings import Settings, table4
 from petrecon.petite.sources import SourceNetwork, load_source, source_name
 from petrecon.petite.states import restore_state, trained_state
-from petrecon.petite.training import Fit, fit
 
 __all__ = [
     "ANATOMIES",
@@ -25,7 +25,6 @@ __all__ = [
     "FRAMES",
     "Fit",
     "Instrument",
-    "TABLE_4_COLUMNS",
     "Member",
     "ScanPairs",
     "PatchSampler",

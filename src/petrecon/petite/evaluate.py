@@ -67,6 +67,17 @@ def score_bounds(pairs: ScanPairs, scaling: str = "each") -> dict[str, list[Scor
 
     The ceiling is the reconstruction of noise-free counts, on the long scan's own scale in kBq/mL: the best
     denoiser would show it, and still misses the noise of the target.
+
+    Parameters
+    ----------
+    pairs : ScanPairs
+        Of N members.
+    scaling : {"each", "shared"}
+
+    Returns
+    -------
+    dict of list of dict
+        "short" and "ceiling", each as `score_volumes` returns.
     """
     (short,) = scaled(pairs, scaling, ("short",))
     (target,) = scaled(pairs, scaling, ("long",))
@@ -77,7 +88,18 @@ def score_bounds(pairs: ScanPairs, scaling: str = "each") -> dict[str, list[Scor
 
 
 def mean_scores(rows: list[Scores]) -> dict[str, float]:
-    """Return the mean of every score over volumes."""
+    """Return the mean of every score over volumes.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As `score_volumes` returns.
+
+    Returns
+    -------
+    dict of float
+        By the score's name; what is no score (scanner, anatomy, number) is left out.
+    """
     names = [k for k, v in rows[0].items() if isinstance(v, float)]
     return {name: sum(float(r[name]) for r in rows) / len(rows) for name in names}
 

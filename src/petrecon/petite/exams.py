@@ -14,17 +14,12 @@ import torch
 from torch import Tensor
 
 from petrecon import paths
-from petrecon.errors import ParameterError
 from petrecon.petite.instrument import Instrument
 from petrecon.petite.population import Member
-from petrecon.phantoms import Frames, Subject, activity, make_subject
+from petrecon.phantoms import Frames, Subject, activity, make_subject, simulate_exam
 from petrecon.phantoms.anatomy import anatomy_key
-from petrecon.phantoms.counts import draw_counts, expected_randoms, expected_scatter
-from petrecon.phantoms.exams import MAX_DOSE
 from petrecon.phantoms.regions import BRAIN_TISSUES
-from petrecon.projectors import attenuation_factors
 from petrecon.provenance.files import data_hash
-from petrecon.reconstruct import gaussian_filter, osem
 
 FRAMES = Frames((300.0,) * 6)
 TRACER = "fdg"
@@ -37,13 +32,12 @@ GREY = ("grey", "deep-grey", "cerebellum-grey")
 
 def exam_key(member: Member, instrument: Instrument, dose: float) -> dict[str, Any]:
     """Return everything the volumes of an exam depend on besides code."""
-    scanner = {k: v for k, v in instrument.scanner._card.items() if k != "sources"}
     return {
         **anatomy_key(member.anatomy),
         "seed": member.seed,
         "findings": [(low.region, low.factor) for low in member.hypometabolic_regions()],
-        "scanner": scanner,
-        "profile": instrument.profile,
+        "scanner": instrument.scanner.model_dump(by_alias=True, exclude={"sources"}),
+        "coarsening": instrument.coarsening,
         "reconstruction": instrument.reconstruction.as_dict(),
         "tracer": data_hash(paths.data_dir() / "tracers" / f"{TRACER}.yaml"),
         "frames": FRAMES.durations_s,
@@ -73,10 +67,7 @@ def frame_activity(subject: Subject, seed: int) -> Tensor:
 
 
 def simulate(member: Member, instrument: Instrument, dose: float = 1.0) -> dict[str, Tensor]:
-    r"""Simulate and reconstruct one member's exam.
-
-    The counts are those of `petrecon.phantoms.simulate_exam` (same physics, same draws) for a dose in fractions of
-    30 minutes of the scanner's reference exam.
+    r"""Simulate and reconstruct one member's exam: 30 minutes at the rate of the scanner's reference exam.
 
     Parameters
     ----------
@@ -97,31 +88,27 @@ def simulate(member: Member, instrument: Instrument, dose: float = 1.0) -> dict[
     ParameterError
         If the dose is out of range.
     """
-    check_dose(dose)
     subject = member_subject(member, instrument)
     frames = frame_activity(subject, member.seed)
     truth = frames.mean(0)
-    attenuation = attenuation_factors(instrument.projector, subject.mu)
-    lines = instrument.model(attenuation)(torch.cat([frames, truth[None]]))
-
-    card = instrument.scanner
-    reference = card.reference_exam
-    target = reference.net_trues_millions * 1e6 * (sum(FRAMES.durations_s) / reference.duration_s)
-    weights = torch.from_numpy(FRAMES.decay_integrals())
-    per_frame = lines[:-1].flatten(1).sum(1, dtype=torch.float64) * weights
-    scale = (dose * target / per_frame.sum() * weights).to(torch.float32)
-    scale = torch.cat([scale, scale[:1]])  # the noise-free scan is one more frame, as long as the first
-    trues = lines * scale.reshape(-1, 1, 1, 1)
-    scatter = expected_scatter(trues, card.scatter_fraction, 3)
-    randoms = expected_randoms(trues[:-1], card.scatter_fraction, card.randoms_fraction, dose, FRAMES, 3)
-    background = scatter + torch.cat([randoms, randoms[:1]])
-    counts = trues + background
-    counts[:-1] = draw_counts(counts[:-1], member.seed, 0)
-
-    protocol, geometry = instrument.reconstruction, instrument.geometry
-    model = instrument.model(attenuation, reconstructing=True, scale=scale, background=background)
-    images = osem(counts, model, protocol.epochs, len(instrument.projector.parts))
-    images = gaussian_filter(images, geometry.voxel_size, protocol.filter_fwhm_mm)
+    exam = simulate_exam(
+        subject,
+        frames,
+        instrument.scanner,
+        dose,
+        member.seed,
+        coarsening=instrument.coarsening,
+        projector=instrument.projector,
+        frames=FRAMES,
+        duration_s=sum(FRAMES.durations_s),
+        **instrument.overrides,
+    )
+    ideal, background = exam.noise_free(truth)  # one more frame, as long as the first
+    model = exam.model.changed(
+        scale=torch.cat([exam.model.scale, exam.model.scale[:1]]),
+        background=torch.cat([exam.model.background, background[None]]),
+    )
+    images = instrument.reconstruction.reconstruct(torch.cat([exam.counts, ideal[None]]), model)
     brain = {n: 1.0 for n, r in subject.regions.items() if r.tissue in BRAIN_TISSUES and r.tissue != "csf"}
     return {
         "short": images[0].clone(),
@@ -130,11 +117,3 @@ def simulate(member: Member, instrument: Instrument, dose: float = 1.0) -> dict[
         "truth": truth,
         "brain": subject.paint(brain) > 0.5,
     }
-
-
-def check_dose(dose: float) -> None:
-    """Refuse a dose that is no fraction of the reference exam."""
-    if isinstance(dose, bool) or not isinstance(dose, (int, float)) or not 0 < dose <= MAX_DOSE:
-        raise ParameterError(
-            f"dose is {dose!r}; a fraction of the scanner's reference exam, above 0 and at most {MAX_DOSE:g}"
-        )

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from petrecon.models.monai_import import light_monai
 from petrecon.petite.patches import Shape, check_fits, pad_to
 
 OVERLAP = 0.5
@@ -30,12 +31,18 @@ def predict(network: nn.Module, short: Tensor, patch: Shape, *, pad: bool = Fals
     pad : bool
         Whether axes shorter than the patch are padded with empty voxels (and cropped again).
 
+    Returns
+    -------
+    (N, X, Y, Z) tensor
+        On the scale of the long scans.
+
     Raises
     ------
     ParameterError, InputError
         As `petrecon.petite.patches.check_fits`.
     """
-    from monai.inferers.utils import sliding_window_inference
+    with light_monai():
+        from monai.inferers.utils import sliding_window_inference
 
     grid = tuple(short.shape[1:])
     check_fits(patch, tuple(max(n, p) for n, p in zip(grid, patch, strict=True)) if pad else grid)

@@ -18,11 +18,6 @@ from torch.nn import functional
 L1_WEIGHT = 100.0
 
 
-def trainable(network: nn.Module | None) -> list[nn.Parameter]:
-    """Return the parameters that are trained."""
-    return [] if network is None else [p for p in network.parameters() if p.requires_grad]
-
-
 def squared_error(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return the loss of a batch of patches (B, 1, *patch), and the prediction."""
     predicted = network(x)

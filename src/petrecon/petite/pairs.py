@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from petrecon.errors import InputError
-from petrecon.petite.exams import check_dose, exam_key, simulate
+from petrecon.petite.exams import exam_key, simulate
 from petrecon.petite.instrument import Instrument, instrument
 from petrecon.petite.population import Member
+from petrecon.phantoms.exam_inputs import check_dose
 from petrecon.provenance.cache import cached
 from petrecon.reconstruct.progress import counted
 
@@ -86,7 +87,7 @@ class ScanPairs:
 
 
 def load_pairs(
-    members: Sequence[Member], dose: float = 1.0, *, profile: str = "quick", progress: bool = False
+    members: Sequence[Member], dose: float = 1.0, *, coarsening: str = "quick", progress: bool = False
 ) -> ScanPairs:
     """Return the exams of members of one scanner, simulating those that are not on disk yet.
 
@@ -97,8 +98,8 @@ def load_pairs(
     members : sequence of Member
     dose : float
         Fraction of the scanner's reference exam.
-    profile : str
-        Coarsening of the scanner.
+    coarsening : str
+        Of the scanner: quick, laptop or paper.
     progress : bool
         Show a bar while simulating.
 
@@ -107,7 +108,7 @@ def load_pairs(
     InputError
         For no member, or members of several scanners.
     ParameterError
-        If the dose or profile is out of range.
+        If the dose or coarsening is out of range.
     """
     if not members:
         raise InputError("no subjects: a set of exams needs at least one")
@@ -115,7 +116,7 @@ def load_pairs(
     if len(scanners) > 1:
         raise InputError(f"subjects of {' and '.join(scanners)} cannot share one grid: load each scanner by itself")
     check_dose(dose)
-    machine = instrument(scanners[0], profile)
+    machine = instrument(scanners[0], coarsening)
     found = []
     for _, member in zip(counted(len(members), f"exams on {scanners[0]}", progress), members, strict=True):
         found.append(_exam(member, machine, float(dose)))

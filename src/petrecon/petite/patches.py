@@ -17,6 +17,15 @@ POSITIVE_LEVEL = 0.25
 def check_fits(patch: Shape, grid: Shape, scanner: str = "the scanner") -> None:
     """Refuse a patch that the networks cannot halve four times, or that does not fit a grid.
 
+    Parameters
+    ----------
+    patch : tuple of int
+        Voxels along x, y and z.
+    grid : tuple of int
+        Voxels of the volumes.
+    scanner : str
+        What the message calls the grid's owner.
+
     Raises
     ------
     ParameterError

@@ -60,6 +60,19 @@ def population(scanner: str, split: str, n: int, seed: int = 0) -> list[Member]:
 
     The same seed gives other subjects on every scanner and in every split.
 
+    Parameters
+    ----------
+    scanner : str
+        Card.
+    split : str
+        "train" or "test".
+    n : int
+    seed : int
+
+    Returns
+    -------
+    list of Member
+
     Raises
     ------
     ParameterError
@@ -78,6 +91,17 @@ def population(scanner: str, split: str, n: int, seed: int = 0) -> list[Member]:
 
 def folds(members: Sequence[Member], count: int = 3, seed: int = 0) -> list[tuple[list[Member], list[Member]]]:
     """Return (training, validation) for each of `count` folds: every member validates once.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    count : int
+    seed : int
+        Shuffles the members.
+
+    Returns
+    -------
+    list of (list of Member, list of Member)
 
     Raises
     ------
@@ -103,6 +127,11 @@ def check_members(**sets: Iterable[Member]) -> None:
     """Refuse sets that share a subject, and a set ``test`` that shares an anatomy with any other.
 
     ``check_members(train=[...], validation=[...], test=[...])``
+
+    Parameters
+    ----------
+    **sets : iterable of Member
+        By what they are used for.
 
     Raises
     ------

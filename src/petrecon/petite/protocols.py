@@ -1,18 +1,19 @@
-"""How each scanner reconstructs: subsets, epochs, resolution model and post-filter, from ``data/petite.yml``."""
+"""How each scanner's images are reconstructed: subsets, epochs, resolution model, filter; from the table in data/."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
-from petrecon.errors import CardError
+from pydantic import AfterValidator, Field
+from torch import Tensor
+
+from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.paths import data_dir
-from petrecon.yaml_files import read_yaml
+from petrecon.projectors import AcquisitionModel
+from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
 
 
-@dataclass(frozen=True)
-class Reconstruction:
+class Reconstruction(Card):
     """A scanner's reconstruction protocol.
 
     Attributes
@@ -28,42 +29,60 @@ class Reconstruction:
         Middle of the axial field of view above the AC–PC plane, mm.
     """
 
-    subsets: int
-    epochs: int
+    subsets: int = Field(ge=1, le=64, description="more subsets leave too few views in each")
+    epochs: int = Field(ge=1, le=50, description="OSEM is stopped early")
     resolution_model: bool
-    filter_fwhm_mm: float
-    axial_centre_mm: float
+    filter_fwhm_mm: float = Field(ge=0, le=20, description="a wider filter leaves no cortex")
+    axial_centre_mm: float = Field(ge=-100, le=150, description="the middle of a head's scan lies in the head")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
-        return asdict(self)
+        return self.model_dump()
+
+    def subsets_of(self, views: int) -> int:
+        """Return the number of subsets that a scanner of so many views is reconstructed with."""
+        return balanced_subsets(views, self.subsets)
+
+    def reconstruct(self, counts: Tensor, model: AcquisitionModel) -> Tensor:
+        """Return the images (..., *image_shape) that the protocol makes of counts (..., *sinogram_shape), kBq/mL.
+
+        The model is the exam's; its resolution is left out where the protocol knows none.
+        """
+        model = model if self.resolution_model else model.changed(resolution=None)
+        images = osem(counts, model, self.epochs, self.subsets_of(model.sinogram_shape[1]))
+        return gaussian_filter(images, model.projector.geometry.voxel_size, self.filter_fwhm_mm)
+
+
+def _has_other(table: dict[str, Reconstruction]) -> dict[str, Reconstruction]:
+    if "other" not in table:
+        raise Fault("other", "is missing: the row of every scanner that is not named")
+    return table
+
+
+class Protocols(Card):
+    """``data/reconstruction-protocols.yml``: a row per scanner, and the row ``other``."""
+
+    note: Text
+    scanners: Annotated[dict[str, Reconstruction], AfterValidator(_has_other)]
 
 
 def reconstruction_of(scanner: str) -> Reconstruction:
-    """Return the protocol of a scanner (by name); one that the table does not know takes the row ``other``.
+    """Return the protocol of a scanner; one that the table does not name takes the row ``other``.
+
+    Parameters
+    ----------
+    scanner : str
+        Name of its card.
 
     Raises
     ------
     CardError
         If the table cannot be read or a field is missing, unknown or out of range; the field is named.
+
+    Examples
+    --------
+    >>> reconstruction_of("hrrt").resolution_model
+    False
     """
-    content = read_yaml(data_dir() / "petite.yml")
-    try:
-        table = content["scanners"]
-        name = scanner if scanner in table else "other"
-        row = dict(table[name])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CardError("petite.yml: needs a mapping 'scanners' with a row 'other'; restore the file") from error
-    known = {f.name for f in fields(Reconstruction)}
-    for field in sorted(known ^ set(row)):
-        raise CardError(f"petite.yml: field 'scanners.{name}.{field}' is {'missing' if field in known else 'unknown'}")
-    bounds = {"subsets": (1, 64), "epochs": (1, 50), "filter_fwhm_mm": (0, 20), "axial_centre_mm": (-100, 150)}
-    for field, (low, high) in bounds.items():
-        value = row[field]
-        whole = field in ("subsets", "epochs")
-        good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or not low <= value <= high:
-            raise CardError(f"petite.yml: field 'scanners.{name}.{field}' is {value!r}; between {low} and {high}")
-    if not isinstance(row["resolution_model"], bool):
-        raise CardError(f"petite.yml: field 'scanners.{name}.resolution_model' must be true or false")
-    return Reconstruction(**row)
+    table = load_card(Protocols, data_dir() / "reconstruction-protocols.yml").scanners
+    return table.get(scanner, table["other"])

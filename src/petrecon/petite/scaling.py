@@ -47,6 +47,15 @@ def unit_scale(volumes: Tensor) -> Tensor:
 def shared_level(short: Tensor) -> Tensor:
     """Return one activity level per volume, (N,) kBq/mL: the 99.9th percentile of the short scan.
 
+    Parameters
+    ----------
+    short : (N, X, Y[, Z]) tensor
+        kBq/mL.
+
+    Returns
+    -------
+    (N,) tensor
+
     Raises
     ------
     InputError
@@ -74,6 +83,11 @@ def scaled(pairs: Scans, scaling: str = "each", names: Sequence[str] = ("short",
         (`shared_level`), so that predictions times that level are in kBq/mL.
     names : sequence of str
         Which scans: short, long, and for volumes ideal and truth.
+
+    Returns
+    -------
+    tuple of (N, X, Y[, Z]) tensor
+        One per name.
 
     Raises
     ------

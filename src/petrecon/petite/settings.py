@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import csv
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from petrecon.errors import ParameterError, did_you_mean
+from petrecon.models.precision import PRECISIONS
 from petrecon.models.specs import check_patch
+from petrecon.paths import data_dir
+from petrecon.schedules import warmup_cosine
+from petrecon.settings_checks import check_choice, check_number, check_whole
 
 OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("cosine", "warmup-cosine", "constant")
@@ -39,6 +43,9 @@ class Settings:
         Steps between two validations; 0 validates after the last step only.
     seed : int
         Draws patches, order and dropout.
+    precision : {"auto", "float32"}
+        Of the forward passes: "auto" takes bfloat16 on a GPU. A processor computes in float32 always: there a gradient
+        of CVT-GAN's strided depthwise convolutions is sometimes not finite in bfloat16 (torch 2.13).
     """
 
     steps: int = 400
@@ -54,23 +61,22 @@ class Settings:
     pad: bool = False
     validate_every: int = 0
     seed: int = 0
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patch", tuple(self.patch))
         check_patch(self.patch)
-        for name in ("steps", "volumes", "crops", "validate_every", "seed"):
-            value, least = getattr(self, name), 0 if name in ("validate_every", "seed") else 1
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ParameterError(f"{name} is {value!r}: give a whole number of at least {least}")
-        if not (self.learning_rate > 0 and self.weight_decay >= 0):
-            raise ParameterError(
-                f"learning_rate is {self.learning_rate}, weight_decay {self.weight_decay}: give > 0 and >= 0"
-            )
-        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("objective", OBJECTIVES)):
-            if getattr(self, name) not in known:
-                raise ParameterError(
-                    f"there is no {name} {getattr(self, name)!r}.{did_you_mean(getattr(self, name), known)}"
-                )
+        check_whole(self, "steps", "volumes", "crops", low=1)
+        check_whole(self, "validate_every", "seed")
+        check_number(self, "learning_rate", open=True)
+        check_number(self, "weight_decay")
+        for name, choices in (
+            ("optimiser", OPTIMISERS),
+            ("schedule", SCHEDULES),
+            ("objective", OBJECTIVES),
+            ("precision", PRECISIONS),
+        ):
+            check_choice(self, name, choices)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
@@ -81,59 +87,69 @@ class Settings:
         if self.schedule == "constant":
             return 1.0
         warm = self.steps // 4 if self.schedule == "warmup-cosine" else 0
-        if step < warm:
-            return (step + 1) / (warm + 1)
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
+        return warmup_cosine(step, self.steps, warm, line=warm + 1)
 
 
-_SHARED = {
-    "cvt-gan": {"optimiser": "adam", "schedule": "cosine", "objective": "adversarial"},
-    "unetr": {"optimiser": "adamw", "schedule": "warmup-cosine", "objective": "mse"},
-}
-_STEPS = {"cvt-gan": {"pretraining": 750, "other": 300}, "unetr": {"pretraining": 1000, "other": 400}}
-_OWN: dict[str, dict[str, dict[str, Any]]] = {
-    "cvt-gan": {
-        "adapters": {"learning_rate": 1e-2, "optimiser": "adamw"},
-        "vpt": {"optimiser": "adamw"},
-        "ssf": {"learning_rate": 1e-2, "weight_decay": 1e-6, "optimiser": "adamw"},
-    },
-    "unetr": {
-        "lora": {"weight_decay": 1e-4},
-        "adapters": {"learning_rate": 1e-2, "weight_decay": 1e-4},
-        "vpt": {"learning_rate": 1e-2, "schedule": "cosine"},
-        "ssf": {"learning_rate": 1e-2, "schedule": "cosine"},
-    },
-}
-TABLE_4_COLUMNS = ("pretraining", "no-ft", "full-ft", "layernorm", "bitfit", "lora", "adapters", "vpt", "ssf", "petite")
+_OBJECTIVES = {"cvt-gan": "adversarial", "unetr": "mse"}
+_STEPS_PER_EPOCH = {"pretraining": 5, "other": 2}
+"""30 source subjects, or 10 target subjects, at 6 volumes per step."""
+
+
+def _printed() -> dict[tuple[str, str], dict[str, str]]:
+    """Return the rows of Table 4 as printed, by network and method."""
+    with (data_dir() / "paper" / "petite-table-4.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["network"], row["method"]): row for row in csv.DictReader(file)}
 
 
 def table4(architecture: str, method: str, **changes: Any) -> Settings:
     """Return the published settings of a method, with changes.
 
-    The paper gives epochs (150 for CVT-GAN, 200 for UNETR); with its 30 source or 10 target subjects at 6 volumes per
-    step these are 750 / 1000 steps of pre-training and 300 / 400 of fine-tuning.
+    They are read from ``data/paper/petite-table-4.csv``. The paper gives epochs (150 for CVT-GAN, 200 for UNETR); with
+    its 30 source or 10 target subjects at 6 volumes per step these are 750 / 1000 steps of pre-training and 300 / 400
+    of fine-tuning.
 
     Parameters
     ----------
     architecture : {"cvt-gan", "unetr"}
     method : str
-        One of `METHODS`, or a mix such as ``lora->ssf``, which takes the settings of ``petite``.
+        A method of the table, or a mix such as ``lora->ssf``, which takes the settings of ``petite``; ``pretraining``
+        has those of ``no-ft``, the network that is not tuned.
     **changes
         Fields of `Settings` to replace.
+
+    Returns
+    -------
+    Settings
 
     Raises
     ------
     ParameterError
         For an unknown architecture, method or field, or a value out of range.
+
+    Examples
+    --------
+    >>> settings = table4("unetr", "lora", steps=60)
+    >>> settings.steps, settings.learning_rate, settings.weight_decay
+    (60, 0.001, 0.0001)
     """
+    printed = _printed()
+    methods = ["pretraining", *dict.fromkeys(method for _, method in printed)]
     method = "petite" if "->" in method else method
-    for value, known, what in ((architecture, _SHARED, "architecture"), (method, TABLE_4_COLUMNS, "method in Table 4")):
+    for value, known, what in ((architecture, _OBJECTIVES, "architecture"), (method, methods, "method in Table 4")):
         if value not in known:
             raise ParameterError(f"there is no {what} {value!r}.{did_you_mean(value, known)}")
     names = {f.name for f in fields(Settings)}
     for name in changes:
         if name not in names:
             raise ParameterError(f"a training has no setting {name!r}.{did_you_mean(name, names)}")
-    steps = _STEPS[architecture].get(method, _STEPS[architecture]["other"])
-    own = _OWN[architecture].get(method, {})
-    return Settings(**{"steps": steps, **_SHARED[architecture], **own, **changes})
+    row = printed[architecture, "no-ft" if method == "pretraining" else method]
+    per_epoch = _STEPS_PER_EPOCH["pretraining" if method == "pretraining" else "other"]
+    published: dict[str, Any] = {
+        "steps": int(row["epochs"]) * per_epoch,
+        "learning_rate": float(row["learning_rate"]),
+        "weight_decay": float(row["weight_decay"]),
+        "optimiser": row["optimiser"],
+        "schedule": row["schedule"],
+        "objective": _OBJECTIVES[architecture],
+    }
+    return Settings(**{**published, **changes})

@@ -6,26 +6,58 @@ import copy
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from pydantic import Field, model_validator
 from torch import nn
 
 from petrecon import paths
+from petrecon.cards import Card, Fault, Text, load_card
 from petrecon.errors import CardError, InputError, did_you_mean
 from petrecon.models import CVTGANSpec, UNETRSpec, build, build_discriminator
-from petrecon.models.training import load_training, training_names, weights_path
+from petrecon.models.shipped_trainings import load_training, training_names, weights_path
 from petrecon.models.weights import load_into, load_weights, save_weights
+from petrecon.petite.fit_network import fit
 from petrecon.petite.pairs import load_pairs
 from petrecon.petite.population import population
 from petrecon.petite.scaling import SCALINGS
 from petrecon.petite.settings import Settings, table4
-from petrecon.petite.training import fit
+from petrecon.profiles import Profile
+from petrecon.provenance.reads import unnoticed
 
 KIND = "petite"
-SAYS = ("scanner", "dose", "profile", "subjects", "held_out", "scaling", "network", "settings")
-"""What a training card says beside its name and kind."""
 SPECS: dict[str, type[UNETRSpec] | type[CVTGANSpec]] = {"unetr": UNETRSpec, "cvt-gan": CVTGANSpec}
+
+
+class SourceCard(Card):
+    """The training card of a source network."""
+
+    cure: ClassVar[str] = "see data/training/unetr.yaml"
+
+    name: Text
+    kind: Text
+    scanner: Text
+    dose: float = Field(gt=0, le=4, description="a fraction of the scanner's reference exam")
+    profile: Profile
+    subjects: int = Field(ge=1, le=10000)
+    held_out: int = Field(ge=1, le=10000)
+    scaling: Text
+    network: dict[str, Any]
+    settings: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> SourceCard:
+        for field in ("patch", "scaling"):
+            if field in self.settings:
+                raise Fault(f"settings.{field}", "is given twice: give it once, beside the settings")
+        for field, value, known in (
+            ("scaling", self.scaling, SCALINGS),
+            ("network.architecture", self.network.get("architecture"), SPECS),
+        ):
+            if value not in known:
+                raise Fault(field, f"is {value!r}.{did_you_mean(str(value), known)}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +66,8 @@ class SourceNetwork:
 
     Attributes
     ----------
-    name, scanner, scaling, profile : str
-        Training card; scanner, scaling of its scans and profile of its grid.
+    name, scanner, scaling, coarsening : str
+        Training card; scanner, scaling of its scans and coarsening of its detectors.
     dose : float
     spec : UNETRSpec or CVTGANSpec
     settings : Settings
@@ -47,7 +79,7 @@ class SourceNetwork:
     name: str
     scanner: str
     scaling: str
-    profile: str
+    coarsening: str
     dose: float
     spec: UNETRSpec | CVTGANSpec
     settings: Settings
@@ -62,14 +94,26 @@ class SourceNetwork:
 def source_name(network: str, scanner: str, suffix: str = "") -> str:
     """Return the name of a source's training card, e.g. ``unetr-hrrt`` or, with suffix "shared", ``unetr-hrrt-shared``.
 
+    Parameters
+    ----------
+    network : {"unetr", "cvt-gan"}
+    scanner : str
+    suffix : str
+        What follows in the names of variants: "shared", "paper".
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     CardError
         If there is no such training: the scanner was no source, or the network is not known.
     """
     name = "-".join(filter(None, (network, scanner, suffix)))
-    if not name.startswith(tuple(SPECS)) or not (paths.data_dir() / "training" / f"{name}.yaml").is_file():
+    with unnoticed():
         known = [n for n in training_names() if n.startswith(tuple(SPECS))]
+    if name not in known:
         raise CardError(
             f"there is no source network {name!r} ({', '.join(known)}).{did_you_mean(name, known)} "
             "Give one of them, or write a training card for yours"
@@ -88,24 +132,11 @@ def read_training_card(name: str) -> tuple[dict[str, Any], UNETRSpec | CVTGANSpe
     card = load_training(name)
     if card["kind"] != KIND:
         raise CardError(f"the training card {name} is of kind '{card['kind']}', not '{KIND}'")
-    missing = [key for key in SAYS if key not in card]
-    if missing:
-        raise CardError(f"the training card {name} does not say its {', '.join(missing)}: see unetr-hrrt.yaml")
-    if not (isinstance(card["network"], dict) and isinstance(card["settings"], dict)):
-        raise CardError(f"the training card {name} needs named values in network and settings: see unetr-hrrt.yaml")
-    twice = [key for key in ("patch", "scaling") if key in card["settings"]]
-    if twice:
-        raise CardError(f"the training card {name} has {twice[0]} in its settings: give it once, beside them")
-    if card["scaling"] not in SCALINGS:
-        raise CardError(
-            f"the training card {name} has scaling {card['scaling']!r}.{did_you_mean(str(card['scaling']), SCALINGS)}"
-        )
-    words = dict(card["network"])
-    architecture = words.pop("architecture", None)
-    if architecture not in SPECS:
-        raise CardError(f"the training card {name} has network {architecture!r}: use one of {', '.join(SPECS)}")
+    load_card(SourceCard, card, f"the training card {name}")
+    widths = dict(card["network"])
+    architecture = widths.pop("architecture")
     try:
-        spec = _spec(architecture, words)
+        spec = _spec(architecture, widths)
     except TypeError as error:
         raise CardError(f"the training card {name} has a width that {architecture} does not know: {error}") from error
     settings = table4(architecture, "pretraining", patch=spec.patch, scaling=card["scaling"], **card["settings"])
@@ -128,9 +159,12 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
     card, spec, settings = read_training_card(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs = load_pairs(
-        population(card["scanner"], "train", card["subjects"]), card["dose"], profile=card["profile"], progress=progress
+        population(card["scanner"], "train", card["subjects"]),
+        card["dose"],
+        coarsening=card["profile"],
+        progress=progress,
     )
-    held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], profile=card["profile"])
+    held = load_pairs(population(card["scanner"], "test", card["held_out"]), card["dose"], coarsening=card["profile"])
     network = build(spec, settings.seed).to(device)
     discriminator = build_discriminator(spec, settings.seed).to(device) if isinstance(spec, CVTGANSpec) else None
     checkpoint = paths.cache_dir() / "training" / f"{name}.pt"
@@ -152,6 +186,7 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
         card=card,
         seconds=round(result.seconds),
         device=device,
+        precision=result.precision,
         threads=torch.get_num_threads(),
         losses={
             "columns": ["step", "training"],
@@ -166,6 +201,15 @@ def pretrain_source(name: str, *, progress: bool = True) -> Path:
 
 def load_source(name: str) -> SourceNetwork:
     """Return a shipped source network, frozen and in evaluation mode.
+
+    Parameters
+    ----------
+    name : str
+        Training card, see `source_name`.
+
+    Returns
+    -------
+    SourceNetwork
 
     Raises
     ------

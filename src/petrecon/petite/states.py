@@ -13,34 +13,64 @@ from petrecon.petite.settings import Settings
 from petrecon.provenance.code import code_digest
 
 
-def trained_state(network: nn.Module | None) -> dict[str, Tensor]:
-    """Return copies of the parameters that are trained, and of the buffers (BatchNorm's statistics), by name."""
-    if network is None:
-        return {}
+def trained_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return copies of the parameters that are trained, and of the buffers (BatchNorm's statistics), by name.
+
+    Parameters
+    ----------
+    network : module
+
+    Returns
+    -------
+    dict of tensor
+        On the CPU.
+    """
     named = [(k, v) for k, v in network.named_parameters() if v.requires_grad]
     return {k: v.detach().cpu().clone() for k, v in [*named, *network.named_buffers()]}
 
 
-def restore_state(network: nn.Module | None, state: dict[str, Tensor]) -> None:
-    """Put back what `trained_state` returned."""
-    own = {} if network is None else {**dict(network.named_parameters()), **dict(network.named_buffers())}
+def restore_state(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Set the parameters and buffers that `trained_state` returned, in place.
+
+    Parameters
+    ----------
+    network : module
+    state : dict of tensor
+    """
+    own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     with torch.no_grad():
         for name, value in state.items():
             own[name].copy_(value)
 
 
-def identity_of(players: list[Any], pairs: ScanPairs, settings: Settings) -> dict[str, Any]:
+class Trained:
+    """The trained part of a network, as a part of a checkpoint."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return `trained_state`."""
+        return trained_state(self._network)
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Restore it."""
+        restore_state(self._network, state_dict)
+
+
+def identity_of(networks: list[Any], pairs: ScanPairs, settings: Settings, precision: str) -> dict[str, Any]:
     """Return what a checkpoint must agree with: code, settings, subjects, data, and the weights it started from."""
     digest = hashlib.sha256()
-    for player in players:
-        for name, value in player.state_dict().items():
+    for network in networks:
+        for name, value in network.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return {
-        "code": code_digest("petrecon.petite.training"),
+        "code": code_digest("petrecon.petite.fit_network"),
         "settings": settings.as_dict(),
+        "precision": precision,
         "subjects": [[m.scanner, m.anatomy, m.seed] for m in pairs.members],
         "data": [pairs.dose, float(pairs.short.double().sum()), float(pairs.long.double().sum())],
-        "trained": [[name for name, p in player.named_parameters() if p.requires_grad] for player in players],
+        "trained": [[name for name, p in network.named_parameters() if p.requires_grad] for network in networks],
         "start": digest.hexdigest(),
     }

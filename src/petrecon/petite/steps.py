@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from petrecon.errors import PetreconError
+from petrecon.models.precision import in_precision
+from petrecon.peft import trainable_parameters
 from petrecon.petite.memory import saved_activations, state_bytes, tensor_bytes
-from petrecon.petite.objectives import discriminator_loss, generator_loss, squared_error, trainable
+from petrecon.petite.objectives import discriminator_loss, generator_loss, squared_error
 from petrecon.petite.patches import PatchSampler
 from petrecon.petite.settings import Settings
+from petrecon.schedules import examples_of
 
 Row = dict[str, float]
 
@@ -21,38 +24,38 @@ Row = dict[str, float]
 def make_step(
     step: int,
     sampler: PatchSampler,
-    players: list[Any],
+    networks: list[Any],
     optimisers: list[Any],
     settings: Settings,
     device: torch.device,
+    precision: str,
     measure: bool,
 ) -> tuple[Row, int]:
-    """Make one step of every player; return its losses and, when measured on a CPU, its bytes."""
+    """Make one step of every network; return its losses and, when measured on a CPU, its bytes."""
     torch.manual_seed(settings.seed * 1_000_003 + step)
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    volumes = _volumes_of(step, len(sampler), settings.volumes, settings.seed)
+    volumes = examples_of(step, len(sampler), settings.volumes, settings.seed)
     x, y = (v.to(device) for v in sampler.draw(volumes, settings.crops, generator))
-    for player in players:
-        player.train(bool(trainable(player)))  # a frozen discriminator shall not drop features at random
+    for network in networks:
+        network.train(bool(trainable_parameters(network)))  # a frozen discriminator shall not drop features at random
     rate = settings.learning_rate * settings.rate(step)
-    half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-    counting = saved_activations(players) if measure and device.type == "cpu" else nullcontext()
+    counting = saved_activations(networks) if measure and device.type == "cpu" else nullcontext()
     row: Row = {"lr": rate}
-    with counting as kept, half:
-        if len(players) == 1:
-            loss, predicted = squared_error(players[0], x, y)
+    with counting as saved, in_precision(precision, device.type):
+        if len(networks) == 1:
+            loss, predicted = squared_error(networks[0], x, y)
         else:
-            loss, predicted = generator_loss(players[0], players[1], x, y)
+            loss, predicted = generator_loss(networks[0], networks[1], x, y)
     row["loss"] = _take(loss, optimisers[0], rate, step)
-    if len(players) == 2 and optimisers[1] is not None:
-        with half:
-            loss = discriminator_loss(players[1], x, y, predicted)
+    if len(networks) == 2 and optimisers[1] is not None:
+        with in_precision(precision, device.type):
+            loss = discriminator_loss(networks[1], x, y, predicted)
         row["discriminator"] = _take(loss, optimisers[1], rate, step)
-    if kept is None:
+    if saved is None:
         return row, 0
-    weights = tensor_bytes(p for player in players for p in player.parameters())
-    gradients = tensor_bytes(p for player in players for p in trainable(player))
-    return row, weights + gradients + state_bytes(o for o in optimisers if o is not None) + kept.bytes
+    weights = tensor_bytes(p for network in networks for p in network.parameters())
+    gradients = tensor_bytes(p for network in networks for p in trainable_parameters(network))
+    return row, weights + gradients + state_bytes(o for o in optimisers if o is not None) + saved.bytes
 
 
 def _take(loss: Tensor, optimiser: torch.optim.Optimizer | None, rate: float, step: int) -> float:
@@ -63,7 +66,7 @@ def _take(loss: Tensor, optimiser: torch.optim.Optimizer | None, rate: float, st
         group = optimiser.param_groups[0]
         group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=group["params"])  # not those of the other player
+        loss.backward(inputs=group["params"])  # not those of the other network
         optimiser.step()
     return value
 
@@ -72,12 +75,3 @@ def make_optimiser(parameters: list[nn.Parameter], settings: Settings) -> torch.
     """Return the optimiser of the settings for some parameters."""
     kind: Any = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
     return kind(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-
-
-def _volumes_of(step: int, count: int, volumes: int, seed: int) -> list[int]:
-    """Return the volumes of a step: epochs are shuffled, each by the seed and its number alone."""
-    per_epoch = math.ceil(count / volumes)
-    epoch, part = divmod(step, per_epoch)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-    chosen: list[int] = order[part * volumes : (part + 1) * volumes].tolist()
-    return chosen

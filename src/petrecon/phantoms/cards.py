@@ -1,94 +1,50 @@
-"""Read a tracer's card: every number beside its source, every fault named by its field."""
+"""What the cards of tracers have in common: every number beside its source, and the folder they lie in."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, Field
 
 from petrecon import paths
-from petrecon.errors import CardError, ParameterError, did_you_mean
-from petrecon.yaml_files import read_yaml
+from petrecon.cards import Card, Text, load_card
+from petrecon.errors import ParameterError, did_you_mean
+from petrecon.phantoms.regions import REGIONS, TISSUES, base_name
+
+Value = TypeVar("Value")
+Model = TypeVar("Model", bound=Card)
+
+Minutes = Annotated[float, Field(ge=0.01, le=1e7, description="a half-life in minutes")]
+Spread = Annotated[float, Field(ge=0, le=0.5, description="a fraction; larger ones would make uptake negative")]
+Activity = Annotated[float, Field(ge=0, le=10000, description="give kBq/mL")]
+
+PLACES = frozenset({*TISSUES, *(r.name for r in REGIONS.values()), *(base_name(r.name) for r in REGIONS.values())})
+"""What a card may give a number for: tissues, regions, and regions of either side."""
 
 
-class Card:
-    """A YAML mapping read field by field.
+class Given(Card, Generic[Value]):
+    """A number, or a list of numbers, with where it comes from."""
 
-    Parameters
-    ----------
-    path : Path
-        The file, named in every error.
-    content : mapping
-        Its parsed content.
-    where : str
-        Field that holds `content`, for errors.
-    """
+    value: Value
+    source: Text
 
-    def __init__(self, path: Path, content: Any, where: str = "") -> None:
-        self.path, self.where = path, where
-        if not isinstance(content, dict):
-            raise self.fault(where or "the card", "must be a mapping of fields")
-        self.content: dict[str, Any] = content
 
-    def fault(self, name: str, text: str) -> CardError:
-        """Return the error for a field."""
-        return CardError(f"{self.path.name}: field {name!r} {text}")
+def _in_order(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("must be two numbers, the smaller first")
+    return pair
 
-    def full(self, name: str) -> str:
-        """Return a field's name with that of the mapping that holds it."""
-        return f"{self.where}.{name}" if self.where else name
 
-    def get(self, name: str) -> Any:
-        """Return a field's content."""
-        if name not in self.content:
-            raise self.fault(self.full(name), "is missing")
-        return self.content[name]
+Span = Annotated[tuple[Value, Value], AfterValidator(_in_order)]
+"""Two numbers between which one is drawn."""
 
-    def part(self, name: str) -> Card:
-        """Return a field that is itself a mapping."""
-        return Card(self.path, self.get(name), self.full(name))
 
-    def only(self, allowed: set[str]) -> None:
-        """Refuse a field that is not among `allowed`."""
-        for name in self.content:
-            if name not in allowed:
-                raise self.fault(self.full(str(name)), f"is not known.{did_you_mean(str(name), allowed)}")
+class GivenSpan(Card, Generic[Value]):
+    """Two numbers between which one is drawn, with where they come from."""
 
-    def text(self, name: str) -> str:
-        """Return a field that is text."""
-        value = self.get(name)
-        if not isinstance(value, str) or not value.strip():
-            raise self.fault(self.full(name), "must be text")
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        """Return the `value` of a field ``{value, source}``, a number in [low, high]."""
-        entry = self.part(name)
-        entry.text("source")
-        return entry._bounded(entry.get("value"), low, high)
-
-    def numbers(self, name: str, low: float, high: float, key: str = "value") -> tuple[float, ...]:
-        """Return the list under `key` of a field ``{key, source}``, all numbers in [low, high]."""
-        entry = self.part(name)
-        entry.text("source")
-        values = entry.get(key)
-        if not isinstance(values, list) or not values:
-            raise self.fault(f"{self.full(name)}.{key}", "must be a list of numbers")
-        return tuple(entry._bounded(v, low, high) for v in values)
-
-    def interval(self, name: str, low: float, high: float, key: str = "range") -> tuple[float, float]:
-        """Return the interval under `key` of a field ``{key, source}``: two numbers, in order."""
-        values = self.numbers(name, low, high, key)
-        if len(values) != 2 or values[0] > values[1]:
-            raise self.fault(f"{self.full(name)}.{key}", "must be two numbers, the smaller first")
-        return values[0], values[1]
-
-    def _bounded(self, value: Any, low: float, high: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self.fault(self.where, f"is {value!r}; it must be a number")
-        if not low <= value <= high:
-            raise self.fault(self.where, f"is {value}; it must lie between {low:g} and {high:g}")
-        return float(value)
+    range: Span[Value]
+    source: Text
 
 
 def card_names(with_field: str) -> list[str]:
@@ -107,8 +63,25 @@ def _holds(file: Path, with_field: str) -> bool:
     return f"\n{with_field}:" in f"\n{file.read_text(encoding='utf-8')}"
 
 
-def read_tracer_card(name: str | Path, with_field: str) -> Card:
-    """Read a card by name or path; `ParameterError` for an unknown name, `CardError` for a broken file."""
+def read_tracer_card(model: type[Model], name: str | Path, with_field: str) -> Model:
+    """Return a card of `data/tracers`, or a user's own.
+
+    Parameters
+    ----------
+    model : type
+        What the card must hold.
+    name : str or Path
+        A name in `data/tracers`, or the path of a card (ending in .yaml or .yml).
+    with_field : str
+        Field by which a card of this kind is known.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such card; the nearest is named.
+    CardError
+        If a field is missing, unknown, out of bounds or without a source; the field is named.
+    """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         if not is_card(str(name), with_field):
@@ -116,4 +89,4 @@ def read_tracer_card(name: str | Path, with_field: str) -> Card:
         path = paths.data_dir() / "tracers" / f"{name}.yaml"
     if not path.is_file():
         raise ParameterError(f"{path}: no such tracer card")
-    return Card(path, read_yaml(path))
+    return load_card(model, path)

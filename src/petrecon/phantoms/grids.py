@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,19 @@ from petrecon.errors import InputError
 from petrecon.phantoms.anatomy import Anatomy, anatomy_names
 from petrecon.phantoms.regions import BRAIN_TISSUES
 from petrecon.phantoms.warps import Warp
+
+HEAD_GRID = (96, 112)
+"""Voxels of `HEAD_VOXEL_MM` along x and y that hold every head: the DDIP paper's 128 × 128 without the empty margin.
+Both sides are divisible by 8, as its network needs."""
+
+HEAD_VOXEL_MM = 2.0863
+"""Side of a voxel of the Biograph mMR and of the DDIP paper, mm."""
+
+HEAD_HALF_MM = (95.0, 115.0)
+"""Half the sides of the rectangle that figures show of a slice, mm: a head and a little around it."""
+
+HEAD_MM = 105.0
+"""Half the side of the square that figures show where slices of several scanners stand side by side, mm."""
 
 STRIATAL_SLICE_MM = 4.0
 """Default axial slice, mm above the AC–PC plane: cuts caudate, putamen and thalamus of every anatomy."""
@@ -61,6 +74,30 @@ def sample(
         index = move(x, y, np.full_like(x, z + centre[2])) - head.origin[:, None, None]
         out[:, :, k] = ndimage.map_coordinates(head.labels, index, order=0, mode="constant")
     return out[:, :, 0] if flat else out
+
+
+def head_crop(
+    image_shape: Sequence[int], voxel_size: Sequence[float], half_mm: Sequence[float] = HEAD_HALF_MM
+) -> tuple[slice, slice]:
+    """Return the slices of the first two axes that hold the voxels a figure of a head shows.
+
+    Parameters
+    ----------
+    image_shape : (x, y) or (x, y, z)
+    voxel_size : sequence of float
+        mm, one per axis.
+    half_mm : (x, y)
+        Half the sides of the rectangle, mm, about the centre of the field of view.
+
+    Returns
+    -------
+    tuple of two slices
+        Of the voxels whose centres lie in the rectangle.
+    """
+    centres = axes(tuple(image_shape[:2]), tuple(voxel_size[:2]), 1)
+    inside = [np.flatnonzero(np.abs(c) <= half) for c, half in zip(centres, half_mm, strict=True)]
+    x, y = (slice(int(i[0]), int(i[-1]) + 1) for i in inside)
+    return x, y
 
 
 def default_height(head: Anatomy) -> float:

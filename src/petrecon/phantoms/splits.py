@@ -18,6 +18,10 @@ SPLITS: dict[str, tuple[str, ...]] = {
 def split_of(anatomy: Any) -> str:
     """Return the split an anatomy (or subject, or name) belongs to.
 
+    Parameters
+    ----------
+    anatomy : Anatomy, Subject or str
+
     Raises
     ------
     ParameterError
@@ -41,8 +45,10 @@ def anatomy_name(thing: Any) -> str:
 def check_disjoint(**sets: Iterable[Any]) -> None:
     """Refuse sets that share an anatomy: ``check_disjoint(train=[...], validation=[...], test=[...])``.
 
-    Each set holds subjects, anatomies or anatomies' names. Two subjects with different seeds still share an
-    anatomy.
+    Parameters
+    ----------
+    **sets : iterable of Subject, Anatomy or str
+        By name. Two subjects with different seeds still share an anatomy.
 
     Raises
     ------

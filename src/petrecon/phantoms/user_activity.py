@@ -38,7 +38,18 @@ class ActivityMap(NamedTuple):
 
 
 def load_activity(path: Path | str) -> ActivityMap:
-    """Read a 3D NIfTI activity map in kBq/mL; raises `InputError` for anything that cannot be used."""
+    """Read a 3D NIfTI activity map in kBq/mL.
+
+    Parameters
+    ----------
+    path : path
+        A ``.nii`` or ``.nii.gz`` file.
+
+    Raises
+    ------
+    InputError
+        For anything that cannot be used; the message says what to do.
+    """
     from petrecon.phantoms.nifti import read_activity, to_millimetre_grid
 
     data, affine = read_activity(path)

@@ -7,25 +7,28 @@ counts.
 """
 
 from petrecon.projectors.acquisition import AcquisitionModel, attenuation_factors
-from petrecon.projectors.drawing import draw_scanner
+from petrecon.projectors.drawing import draw_scanner, draw_scanner_views
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import Geometry
+from petrecon.projectors.interleaved import InterleavedProjector
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import available_backends, make_projector
-from petrecon.projectors.scanner import ReferenceExam, Scanner, ScannerProfile, load_scanner, scanner_names
+from petrecon.projectors.scanner import CoarsenedScanner, ReferenceExam, Scanner, load_scanner, scanner_names
 
 __all__ = [
     "AcquisitionModel",
+    "CoarsenedScanner",
     "Diagonal",
     "GaussianResolution",
     "Geometry",
+    "InterleavedProjector",
     "LinearOperator",
     "ReferenceExam",
     "Scanner",
-    "ScannerProfile",
     "attenuation_factors",
     "available_backends",
     "draw_scanner",
+    "draw_scanner_views",
     "load_scanner",
     "make_projector",
     "scanner_names",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import torch
 from petrecon.errors import InputError
 from petrecon.projectors.elementary import Diagonal, GaussianResolution
 from petrecon.projectors.geometry import check_subsets
+from petrecon.projectors.interleaved import InterleavedProjector
 from petrecon.projectors.operator import LinearOperator
 from petrecon.projectors.projector import Projector, make_projector
 
@@ -26,10 +28,28 @@ def attenuation_factors(projector: LinearOperator, mu_per_mm: torch.Tensor) -> t
     mu_per_mm : tensor, (..., *image_shape)
         Linear attenuation coefficients at 511 keV [1/mm]; water is 0.0096.
 
+    Returns
+    -------
+    tensor, (..., *sinogram_shape)
+        Fractions in (0, 1]: of the photon pairs along a line, how many come through.
+
     Raises
     ------
     InputError
         For negative or non-finite values, or values too large to be in 1/mm.
+
+    Examples
+    --------
+    Ten centimetres of water let four pairs in ten through:
+
+    >>> import torch
+    >>> from petrecon.projectors import attenuation_factors, load_scanner, make_projector
+    >>> geometry = load_scanner("biograph-mmr").geometry("quick", image_shape=(20, 20), voxel_size=(10.0, 10.0))
+    >>> water = torch.zeros(20, 20)
+    >>> water[5:15, 5:15] = 0.0096
+    >>> factors = attenuation_factors(make_projector(geometry), water)
+    >>> factors.shape, round(float(factors[29, 0]), 2)
+    (torch.Size([59, 112]), 0.38)
     """
     if mu_per_mm.is_complex() or not bool(torch.isfinite(mu_per_mm).all()) or bool((mu_per_mm < 0).any()):
         raise InputError("the attenuation map has negative or non-finite values: give real coefficients >= 0 in 1/mm")
@@ -73,6 +93,23 @@ class AcquisitionModel:
     InputError
         For shapes or voxel sizes that do not fit, values that are negative, complex or not finite, or attenuation
         factors above 1; the message names the argument.
+
+    Examples
+    --------
+    Expected counts of an activity of 10 kBq/mL in water, with one random count in every line:
+
+    >>> import torch
+    >>> from petrecon.projectors import AcquisitionModel, attenuation_factors, load_scanner, make_projector
+    >>> geometry = load_scanner("biograph-mmr").geometry("quick", image_shape=(20, 20), voxel_size=(10.0, 10.0))
+    >>> project, disc = make_projector(geometry), torch.zeros(20, 20)
+    >>> disc[5:15, 5:15] = 1.0
+    >>> factors = attenuation_factors(project, 0.0096 * disc)
+    >>> model = AcquisitionModel(project, attenuation=factors, scale=0.1, background=1.0)
+    >>> expected = model(10.0 * disc)
+    >>> expected.shape, round(float(expected[29, 0]))
+    (torch.Size([59, 112]), 39)
+    >>> model.sensitivity().shape
+    torch.Size([20, 20])
     """
 
     def __init__(
@@ -116,16 +153,21 @@ class AcquisitionModel:
         ones = torch.ones(*self._factors.lead, *self.sinogram_shape, dtype=self.projector.dtype, device=like.device)
         return self.linear.adjoint(ones).detach()
 
+    def changed(self, projector: Projector | None = None, **parts: Any) -> AcquisitionModel:
+        """Return this model with other parts, named as when it is made (``resolution=None`` takes one out)."""
+        names = ("attenuation", "normalisation", "resolution", "scale", "background")
+        own = {name: getattr(self, name) for name in names}
+        return AcquisitionModel(self.projector if projector is None else projector, **{**own, **parts})
+
     def to(self, dtype: torch.dtype) -> AcquisitionModel:
         """Return the same model in another precision (this one if it is in it already)."""
         if dtype == self.projector.dtype:
             return self
         geometry, backend = self.projector.geometry, self.projector.backend
-        return AcquisitionModel(
+        return self.changed(
             make_projector(geometry, backend, dtype, memory_budget=np.inf),
             attenuation=None if self.attenuation is None else self.attenuation.to(dtype),
             normalisation=None if self.normalisation is None else self.normalisation.to(dtype),
-            resolution=self.resolution,
             scale=self.scale.to(dtype),
             background=self.background.to(dtype),
         )
@@ -140,6 +182,8 @@ class AcquisitionModel:
     def subset_projectors(self, n: int) -> list[Projector]:
         """Return the projectors of the interleaved views of `n` subsets, kept with the projector for the next call."""
         own = self.projector
+        if isinstance(own, InterleavedProjector) and n == len(own.parts):
+            return list(own.parts)
         kept: dict[int, list[Projector]] = own.__dict__.setdefault("_subsets", {})
         if type(n) is not int or n not in kept:
             parts = own.geometry.subsets(n)
@@ -155,20 +199,16 @@ class AcquisitionModel:
         InputError
             If `n` does not divide the number of views.
         """
-        models = []
-        for i, part in enumerate(self.subset_projectors(n)):
-            shape = self.sinogram_shape
-            models.append(
-                AcquisitionModel(
-                    part,
-                    attenuation=_optional_views(self.attenuation, i, n, shape),
-                    normalisation=_optional_views(self.normalisation, i, n, shape),
-                    resolution=self.resolution,
-                    scale=self.scale,
-                    background=_views(self.background, i, n, shape),
-                )
+        shape = self.sinogram_shape
+        return [
+            self.changed(
+                part,
+                attenuation=_optional_views(self.attenuation, i, n, shape),
+                normalisation=_optional_views(self.normalisation, i, n, shape),
+                background=_views(self.background, i, n, shape),
             )
-        return models
+            for i, part in enumerate(self.subset_projectors(n))
+        ]
 
 
 def _views(y: torch.Tensor, i: int, n: int, shape: tuple[int, ...]) -> torch.Tensor:

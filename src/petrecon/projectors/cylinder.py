@@ -80,3 +80,9 @@ class CylinderGeometry(Geometry):
         """Return the geometry of some views only (indices into the second axis of the sinogram)."""
         ring = (self.ring[0][:, views], self.ring[1][:, views])
         return CylinderGeometry(ring, self.heights, self.image_shape, self.voxel_size)
+
+    def _same_lines(self, other: Geometry) -> bool:
+        if not isinstance(other, CylinderGeometry):
+            return super()._same_lines(other)
+        own, others = (*self.ring, self.heights), (*other.ring, other.heights)
+        return all(np.array_equal(a, b) for a, b in zip(own, others, strict=True))

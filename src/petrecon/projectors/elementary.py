@@ -76,6 +76,19 @@ class GaussianResolution(LinearOperator):
     ------
     InputError
         For a negative or non-finite width, or sizes that do not match the image's axes.
+
+    Examples
+    --------
+    A point keeps its total and, seen with a width of two voxels, half its height one voxel away:
+
+    >>> import torch
+    >>> from petrecon.projectors import GaussianResolution
+    >>> blur = GaussianResolution((21, 21), (2.0, 2.0), 4.0)
+    >>> point = torch.zeros(21, 21)
+    >>> point[10, 10] = 1.0
+    >>> image = blur(point)
+    >>> round(float(image.sum()), 3), round(float(image[10, 11] / image[10, 10]), 3)
+    (1.0, 0.5)
     """
 
     def __init__(

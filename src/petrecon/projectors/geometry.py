@@ -157,6 +157,22 @@ class Geometry:
         disc = torch.from_numpy(np.hypot(x[:, None], y[None, :]) <= radius)
         return disc if self.dims == 2 else disc[..., None].expand(self.image_shape).clone()
 
+    def same_as(self, other: Geometry) -> bool:
+        """Return whether `other` has the same image grid and the same lines, in the same order."""
+        return self._same_grid(other) and self.sinogram_shape == other.sinogram_shape and self._same_lines(other)
+
+    def _same_grid(self, other: Geometry) -> bool:
+        return self.image_shape == other.image_shape and np.allclose(self.voxel_size, other.voxel_size, 1e-6, 0.0)
+
+    def _same_lines(self, other: Geometry) -> bool:
+        return all(
+            np.array_equal(own, others)
+            for some in range(0, self.lines, 2**20)
+            for own, others in zip(
+                self.ends(slice(some, some + 2**20)), other.ends(slice(some, some + 2**20)), strict=True
+            )
+        )
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the end points and the grid: equal geometries have equal fingerprints."""
         digest = hashlib.sha256(repr((self.image_shape, self.voxel_size, self.sinogram_shape)).encode())

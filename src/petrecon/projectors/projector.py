@@ -22,7 +22,13 @@ Projector = MatrixProjector | JosephProjector | ParallelprojProjector
 
 
 def available_backends() -> dict[str, str]:
-    """Return the backends that work here and the version of what computes them."""
+    """Return the backends that work here.
+
+    Returns
+    -------
+    dict of str to str
+        Backend → name and version of what computes it.
+    """
     found = {"matrix": f"torch {torch.__version__}", "joseph": f"numba {version('numba')}"}
     if importlib.util.find_spec("parallelproj_core") is not None:
         with contextlib.suppress(MissingError):
@@ -66,6 +72,21 @@ def make_projector(
         If `backend="matrix"` does not fit the budget, or for a dtype that is neither float32 nor float64.
     MissingError
         If `backend="parallelproj"` is not installed.
+
+    Examples
+    --------
+    A square of 1 in the middle of the smallest grid of the Biograph mMR, and the longest way through it:
+
+    >>> import torch
+    >>> from petrecon.projectors import load_scanner, make_projector
+    >>> project = make_projector(load_scanner("biograph-mmr").geometry("quick"))
+    >>> project.in_shape, project.out_shape, project.backend
+    ((64, 64), (59, 112), 'matrix')
+    >>> image = torch.zeros(project.in_shape)
+    >>> image[24:40, 24:40] = 1.0
+    >>> side_mm = 16 * project.geometry.voxel_size[0]
+    >>> round(float(project(image).max()) / side_mm, 1)
+    1.4
     """
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"projectors work in torch.float32 or torch.float64, not {dtype}")

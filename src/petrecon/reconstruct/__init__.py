@@ -1,7 +1,8 @@
 """Reconstruction: from counts to an image in kBq/mL.
 
 Every algorithm is a function of the counts `y` and a `petrecon.projectors.AcquisitionModel`; leading batch
-dimensions always work; a `callback(iteration, image)` sees every iterate. Start with `mlem`, then `osem`, `map_em`.
+dimensions always work; a `callback(iteration, image)` sees every iterate and may end the iteration. Start
+with `mlem`, then `osem`, `map_em`.
 """
 
 from petrecon.reconstruct.bowsher import Bowsher
@@ -11,7 +12,11 @@ from petrecon.reconstruct.likelihood import em_ratio, poisson_nll
 from petrecon.reconstruct.mapem import map_em
 from petrecon.reconstruct.mlem import em_step, mlem
 from petrecon.reconstruct.osem import balanced_subsets, osem
-from petrecon.reconstruct.penalties import Penalty, Quadratic, RelativeDifference, SmoothedTV, penalty_by_name
+from petrecon.reconstruct.penalties import penalty_by_name
+from petrecon.reconstruct.penalty import Penalty
+from petrecon.reconstruct.quadratic import Quadratic
+from petrecon.reconstruct.relative_difference import RelativeDifference
+from petrecon.reconstruct.smoothed_tv import SmoothedTV
 
 __all__ = [
     "Bowsher",

@@ -41,6 +41,18 @@ def fbp(y: Tensor, model: AcquisitionModel, *, cutoff: float = 1.0) -> Tensor:
     Notes
     -----
     Source: Kak and Slaney 1988, chapter 3 (band-limited ramp, eq. 61).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
+    >>> ring = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(20, 24), voxel_size=(9.0, 9.0))
+    >>> model = AcquisitionModel(make_projector(ring), scale=0.1)
+    >>> square = torch.zeros(20, 24)
+    >>> square[6:14, 8:16] = 5.0
+    >>> image = fbp(model(square), model)
+    >>> image.shape, bool(abs(image[8:12, 10:14].mean() - 5) < 0.2)
+    (torch.Size([20, 24]), True)
     """
     geometry = model.projector.geometry
     if geometry.dims != 2 or len(geometry.sinogram_shape) != 2:

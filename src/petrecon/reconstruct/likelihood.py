@@ -62,7 +62,19 @@ def check_counts(y: Tensor, sinogram_shape: tuple[int, ...]) -> None:
 
 
 def finite(image: Tensor, algorithm: str) -> Tensor:
-    """Return a reconstruction; refuse one that is not finite, as numbers beyond the precision make it."""
+    """Return a reconstruction; refuse one that is not finite, as numbers beyond the precision make it.
+
+    Parameters
+    ----------
+    image : Tensor, (..., *image_shape)
+    algorithm : str
+        Its name, for the message.
+
+    Raises
+    ------
+    InputError
+        With what to change.
+    """
     if not bool(torch.isfinite(image).all()):
         raise InputError(
             f"{algorithm} ended in values that are not finite: counts, scale or strength are beyond {image.dtype}; "
@@ -87,6 +99,15 @@ def poisson_nll(y: Tensor, ybar: Tensor, dims: int) -> Tensor:
     Returns
     -------
     Tensor, shape (...), float64
+
+    Examples
+    --------
+    >>> import torch
+    >>> counts = torch.tensor([2.0, 0.0])
+    >>> float(poisson_nll(counts, torch.tensor([1.0, 3.0]), dims=1))
+    4.0
+    >>> poisson_nll(torch.ones(8, 52, 56), torch.ones(8, 52, 56), dims=2).shape
+    torch.Size([8])
     """
     expected = ybar.double()
     terms = expected - torch.xlogy(y.double(), expected)
@@ -98,5 +119,14 @@ def em_ratio(y: Tensor, ybar: Tensor) -> Tensor:
 
     Where ybar_m = 0 every voxel on line m is zero or unseen, so that bin's EM contribution x_j a_mj y_m / ybar_m
     vanishes in the limit.
+
+    Parameters
+    ----------
+    y, ybar : Tensor, shape (..., *sinogram_shape)
+        Measured and expected counts, >= 0.
+
+    Returns
+    -------
+    Tensor, shape (..., *sinogram_shape)
     """
     return torch.where(ybar > 0, y / torch.where(ybar > 0, ybar, torch.ones_like(ybar)), torch.zeros_like(ybar))

@@ -6,8 +6,9 @@ from torch import Tensor
 
 from petrecon.projectors import AcquisitionModel
 from petrecon.reconstruct.likelihood import check_counts, finite
-from petrecon.reconstruct.mlem import em_step, start_image
-from petrecon.reconstruct.progress import Callback, counted
+from petrecon.reconstruct.majorise import start_image
+from petrecon.reconstruct.mlem import em_step
+from petrecon.reconstruct.progress import Callback, counted, ends
 
 
 def osem(
@@ -22,8 +23,10 @@ def osem(
 ) -> Tensor:
     """Reconstruct by OSEM: one EM step per subset of views, all subsets once per epoch.
 
-    One epoch costs about one MLEM iteration and moves about as far as `subsets` of them; with one subset it *is* MLEM.
-    It does not converge to the maximum likelihood, but to a small cycle around it. Source: Hudson and Larkin 1994.
+    One epoch costs about one MLEM iteration and moves about as far as `subsets` of them; with one subset it
+    *is* MLEM. It does not converge to the maximum likelihood, but to a small cycle around it. Subsets that
+    follow each other are far apart in angle, except with 4 or 6 of them: these are taken one after another,
+    0, 3, 2, 1 and 0, 5, 4, 3, 2, 1. Source: Hudson and Larkin 1994.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def osem(
     epochs, subsets : int
         `subsets` must divide the number of views.
     x0, callback, progress
-        As in `mlem`; the callback is called once per epoch.
+        As in `mlem`; the callback is called once per epoch, and may end it.
 
     Returns
     -------
@@ -43,7 +46,18 @@ def osem(
     Raises
     ------
     InputError
-        On unusable counts, a number of subsets that does not divide the views, or a result that is not finite.
+        On unusable counts, a number of subsets that does not divide the views, or a result that is not
+        finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from petrecon.projectors import AcquisitionModel, load_scanner, make_projector
+    >>> ring = load_scanner("biograph-truepoint").geometry("quick", dims=2, image_shape=(20, 24), voxel_size=(9.0, 9.0))
+    >>> model = AcquisitionModel(make_projector(ring), scale=0.1, background=1.0)
+    >>> image = osem(model(torch.full((20, 24), 5.0)), model, epochs=2, subsets=balanced_subsets(ring.views, 8))
+    >>> image.shape, round(float(image.mean()), 2)
+    (torch.Size([20, 24]), 5.0)
     """
     check_counts(y, tuple(model.linear.out_shape))
     x = start_image(y, model, x0)
@@ -53,18 +67,33 @@ def osem(
     for k in counted(epochs, "OSEM", progress):
         for n in order:
             x = em_step(x, parts[n], models[n])
-        if callback is not None:
-            callback(k, x)
+        if ends(callback, k, x):
+            break
     return finite(x, "OSEM")
 
 
 def balanced_subsets(views: int, wanted: int) -> int:
-    """Return the largest number of equal subsets of `views` that is not above `wanted` (at least 1)."""
+    """Return the largest number of equal subsets of `views` that is not above `wanted`.
+
+    Parameters
+    ----------
+    views, wanted : int
+        Views of the sinogram, and the number of subsets that one would like.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
     return max(n for n in range(1, max(1, wanted) + 1) if views % n == 0)
 
 
 def _spread(count: int) -> list[int]:
-    """Order subsets so that neighbours in time are far apart in angle (step near the golden section, coprime)."""
+    """Order subsets so that neighbours in time are far apart in angle: steps near the golden section, coprime.
+
+    For 4 and 6 the first coprime step from there is count - 1: they come in sequence, backwards. Published
+    images were made in this order, so it stays.
+    """
     from math import gcd
 
     step = max(1, round(count * 0.618))

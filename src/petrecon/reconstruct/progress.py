@@ -1,4 +1,4 @@
-"""One progress bar for every iterative algorithm."""
+"""One progress bar for every iterative algorithm, and the callbacks that may end one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from torch import Tensor
 
 from petrecon.errors import ParameterError
 
-Callback = Callable[[int, Tensor], None]
+Callback = Callable[[int, Tensor], bool | None]
+"""Called with the number of an iteration (from 1) and its image; when it returns True, that iteration is the last."""
 
 
 def counted(count: int, label: str, progress: bool) -> Iterator[int]:
     """Yield 1 … count, with a bar on stderr when asked for.
+
+    Parameters
+    ----------
+    count : int
+        The last number, >= 0.
+    label : str
+        What the bar says.
+    progress : bool
+        Whether to show a bar.
 
     Raises
     ------
@@ -29,3 +39,8 @@ def counted(count: int, label: str, progress: bool) -> Iterator[int]:
     from tqdm import tqdm
 
     yield from tqdm(steps, desc=label, file=sys.stderr, leave=False)
+
+
+def ends(callback: Callback | None, iteration: int, image: Tensor) -> bool:
+    """Call back, where there is something to call, and return whether the algorithm should end here."""
+    return callback is not None and bool(callback(iteration, image))

@@ -1,28 +1,22 @@
-"""One measured slice and every method that reconstructs it: what the comparisons of the book share."""
+"""One measured slice, several times: what every study of deep diffusion image prior starts from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from petrecon.ddip.dip import dip
-from petrecon.ddip.loop import ddip
-from petrecon.ddip.scale import measured_scale
-from petrecon.ddip.settings import DDIPSettings
-from petrecon.errors import ParameterError, did_you_mean
-from petrecon.models.diffusion import NoiseSchedule
-from petrecon.models.score import ScoreNetwork
+from petrecon.compendium import record_backend, track_input
+from petrecon.ddip import load_prior, measured_scale, prior_path
+from petrecon.models import NoiseSchedule, ScoreNetwork
 from petrecon.phantoms import Exam, Lesion, Subject, make_subject, simulate_exam
+from petrecon.phantoms.grids import HEAD_GRID, HEAD_VOXEL_MM
 from petrecon.projectors import AcquisitionModel
-from petrecon.reconstruct import Bowsher, RelativeDifference, gaussian_filter, map_em, mlem
 
-GRID = (96, 112)
-"""The head on the 128 × 128 grid of the paper, without the empty margin; sides divisible by 8."""
-VOXEL_MM = 2.0863
+TRACERS = {"fdg": "FDG", "amyloid-negative": "amyloid"}
+"""In the distribution of the prior and out of it, each with its name in tables and figures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +30,7 @@ class Case:
     mr : (X, Y) tensor
         What the methods see: the subject's MR, displaced when it is registered imperfectly.
     scale : (R,) tensor
-        kBq/mL that the network calls 1, found from each realisation.
+        kBq/mL that the network calls 1, estimated from each realisation.
     """
 
     subject: Subject
@@ -60,6 +54,31 @@ class Case:
         return self.exam.truth
 
 
+def load_tracked_prior(name: str) -> tuple[ScoreNetwork, NoiseSchedule]:
+    """Load a trained score network with its noise schedule, and note the file as an input of the run.
+
+    Parameters
+    ----------
+    name : str
+        As in `petrecon.ddip.load_prior`.
+    """
+    track_input(prior_path(name))
+    return load_prior(name), NoiseSchedule()
+
+
+def head_slice(anatomy: str, seed: int, *, slice_mm: float | None = None, lesions: Sequence[Lesion] = ()) -> Subject:
+    """Cut a slice of a head on the grid that the priors were trained on.
+
+    Parameters
+    ----------
+    anatomy, seed, slice_mm, lesions :
+        As in `make_subject`.
+    """
+    return make_subject(
+        anatomy, seed, image_shape=HEAD_GRID, voxel_size=HEAD_VOXEL_MM, slice_mm=slice_mm, lesions=tuple(lesions)
+    )
+
+
 def measure(
     anatomy: str,
     tracer: str | Callable[[Subject], Tensor],
@@ -67,130 +86,55 @@ def measure(
     dose: float,
     seed: int,
     *,
-    profile: str,
+    coarsening: str,
     realisations: int = 1,
     slice_mm: float | None = None,
     lesions: Sequence[Lesion] = (),
     mr_shift_mm: tuple[float, float] = (0.0, 0.0),
 ) -> Case:
-    """Simulate a slice on the study's grid.
+    """Simulate a slice on the study's grid, and note the projector on the run's receipt.
 
     Parameters
     ----------
-    anatomy, scanner, dose, seed, profile, realisations, slice_mm, lesions :
+    anatomy, scanner, dose, seed, coarsening, realisations, slice_mm, lesions :
         As in `make_subject` and `simulate_exam`.
     tracer : str or callable
         A tracer card, or a function that gives a subject its activity, kBq/mL.
     mr_shift_mm : (x, y)
         Displacement of the MR that the methods are given, mm: imperfect registration.
     """
-    subject = make_subject(
-        anatomy, seed, image_shape=GRID, voxel_size=VOXEL_MM, slice_mm=slice_mm, lesions=tuple(lesions)
-    )
+    subject = head_slice(anatomy, seed, slice_mm=slice_mm, lesions=lesions)
     exam = simulate_exam(
         subject,
         tracer if isinstance(tracer, str) else tracer(subject),
         scanner,
         dose=dose,
         seed=seed,
-        profile="quick" if profile == "quick" else "laptop",
+        coarsening=coarsening,
         realisations=realisations,
     )
+    record_backend(exam.model.projector)
     scale = measured_scale(exam.counts, exam.model)
     return Case(subject, exam, _shifted(subject.mr, mr_shift_mm), scale)
 
 
-TunedSettings = Mapping[str, Mapping[str, Any]]
-_Method = Callable[[Case, Mapping[str, Any], ScoreNetwork, NoiseSchedule, int], Tensor]
-
-
-def reconstruct_by(
-    method: str, case: Case, tuned: Mapping[str, Any], network: ScoreNetwork, schedule: NoiseSchedule, seed: int = 0
-) -> Tensor:
-    """Reconstruct every realisation by one method of `METHODS`.
+def grey_to_white(image: Tensor, subject: Subject) -> float:
+    """Return the mean uptake of grey matter over that of white matter.
 
     Parameters
     ----------
-    method : str
-    case : Case
-    tuned : mapping
-        The method's own settings.
-    network, schedule
-        The prior; methods without one ignore it.
-    seed : int
-
-    Returns
-    -------
-    (R, X, Y) tensor
-        kBq/mL.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such method.
+    image : (X, Y) tensor
+        In any unit.
+    subject : Subject
+        Whose tissues are meant.
     """
-    if method not in METHODS:
-        raise ParameterError(f"there is no method {method!r}.{did_you_mean(method, METHODS)}")
-    return METHODS[method](case, tuned, network, schedule, seed)
+    return float(image[subject.mask("grey")].mean() / image[subject.mask("white")].mean())
 
 
-def _filtered(case: Case, tuned: Mapping[str, Any], *_: Any) -> Tensor:
-    image = mlem(case.counts, case.model, tuned["iterations"])
-    return gaussian_filter(image, case.subject.voxel_size, tuned["fwhm_mm"])
-
-
-def _relative_difference(case: Case, tuned: Mapping[str, Any], *_: Any) -> Tensor:
-    penalty = RelativeDifference(tuned["strength"], gamma=2.0)
-    return map_em(case.counts, case.model, penalty, iterations=tuned["iterations"])
-
-
-def _bowsher(case: Case, tuned: Mapping[str, Any], *_: Any) -> Tensor:
-    penalty = Bowsher(tuned["strength"], case.mr, neighbours=tuned["neighbours"])
-    return map_em(case.counts, case.model, penalty, iterations=tuned["iterations"])
-
-
-def _deep_image_prior(case: Case, tuned: Mapping[str, Any], _n: Any, _s: Any, seed: int) -> Tensor:
-    return dip(
-        case.counts, case.model, case.mr, tuned["iterations"], seed,
-        learning_rate=tuned["learning_rate"], scale=case.scale,
-    ).image  # fmt: skip
-
-
-def by_settings(
-    case: Case, settings: DDIPSettings, network: ScoreNetwork, schedule: NoiseSchedule, seed: int = 0
-) -> Tensor:
-    """Reconstruct every realisation by DDIP or one of its variants, (R, X, Y) in kBq/mL."""
-    return ddip(case.counts, case.model, case.mr, network, schedule, settings, seed, scale=case.scale).image
-
-
-def settings_for(method: str, tuned: Mapping[str, Any]) -> DDIPSettings:
-    """Return the settings of a method that is a variant of DDIP, with its tuned values put in."""
-    return replace(_VARIANTS[method], **tuned)
-
-
-def _variant(name: str) -> _Method:
-    def run(case: Case, tuned: Mapping[str, Any], network: ScoreNetwork, schedule: NoiseSchedule, seed: int) -> Tensor:
-        return by_settings(case, settings_for(name, tuned), network, schedule, seed)
-
-    return run
-
-
-_VARIANTS: dict[str, DDIPSettings] = {
-    "MR only": DDIPSettings(start=1000, steps=50, adapt="none", data="none", warm_start=0),
-    "frozen prior": DDIPSettings(steps=150, adapt="none", data="none", consistency_em=5),
-    "DDIP": DDIPSettings(),
-}
-
-METHODS: dict[str, _Method] = {
-    "MLEM + filter": _filtered,
-    "RDP": _relative_difference,
-    "Bowsher": _bowsher,
-    "DIP": _deep_image_prior,
-    **{name: _variant(name) for name in _VARIANTS},
-}
-"""MLEM with a Gaussian; MAP-EM with the relative difference penalty; MAP-EM guided by the MR; deep image prior with MR
-input; the prior's sample for this MR, without counts; the frozen prior with EM steps (PET-DDS) at as many network
-evaluations as DDIP; DDIP."""
+def inverted_fdg(subject: Subject) -> Tensor:
+    """Return FDG turned inside out, (X, Y): white matter 24, grey matter 6, scalp 3 kBq/mL."""
+    uptake = {"white": 24.0, "grey": 6.0, "csf": 0.0, "scalp": 3.0, "skull": 0.0}
+    return subject.paint({label: uptake.get(region.tissue, 0.0) for label, region in subject.regions.items()})
 
 
 def _shifted(image: Tensor, shift_mm: tuple[float, float]) -> Tensor:
@@ -199,7 +143,8 @@ def _shifted(image: Tensor, shift_mm: tuple[float, float]) -> Tensor:
         return image
     nx, ny = image.shape
     # affine_grid's last axis is ours second (y); a displacement by d samples the image at -d, in units of half the side
-    move = torch.tensor([[1.0, 0, -2 * shift_mm[1] / (VOXEL_MM * ny)], [0, 1.0, -2 * shift_mm[0] / (VOXEL_MM * nx)]])
+    along_x, along_y = (-2 * mm / (HEAD_VOXEL_MM * side) for mm, side in zip(shift_mm, (nx, ny), strict=True))
+    move = torch.tensor([[1.0, 0, along_y], [0, 1.0, along_x]])
     grid = torch.nn.functional.affine_grid(move[None], [1, 1, nx, ny], align_corners=False)
     moved = torch.nn.functional.grid_sample(image[None, None], grid, align_corners=False)
     return moved[0, 0]

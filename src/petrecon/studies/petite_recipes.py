@@ -1,33 +1,35 @@
-"""The training study: every row of the paper's tables as a recipe, and one fine-tuning of a source network."""
+"""The rows of the study: every row of the paper's tables as a recipe, and one fine-tuning of a source network by it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from petrecon.errors import InputError, ParameterError, did_you_mean
+from petrecon.errors import InputError, ParameterError
 from petrecon.peft import METHODS, Recipe, apply_recipe, count, mixes, petite_recipe, single_methods
-from petrecon.petite.evaluate import Scores, score_volumes
-from petrecon.petite.infer import predict
+from petrecon.petite.evaluate import Scores
+from petrecon.petite.fit_network import Fit, fit
 from petrecon.petite.pairs import ScanPairs
 from petrecon.petite.population import check_members
-from petrecon.petite.scaling import scaled
 from petrecon.petite.settings import table4
 from petrecon.petite.sources import SourceNetwork
-from petrecon.petite.training import Fit, fit
 
-LABELS = {
+PRINTED = {"cvt-gan": "CVT-GAN", "unetr": "UNETR"}
+"""Architecture → printed name, in the order of the paper's tables."""
+
+LABELS = METHODS | {
     "no-ft": "No-FT",
     "full-ft": "Full-FT",
     "bitfit": "BitFit",
     "petite": "PETITE",
     "petite-bitfit": "PETITE without BitFit",
 }
-LABELS |= METHODS
 """Printed names of the rows; mixes have their recipe's own."""
+
+STATISTICS_KEPT = "full-kept"
+"""Full fine-tuning that keeps BatchNorm's statistics: a row of this study, not of the paper."""
 
 
 def ablations(architecture: str) -> dict[str, Recipe]:
@@ -36,11 +38,11 @@ def ablations(architecture: str) -> dict[str, Recipe]:
     ``lora+bitfit`` and so on: the single method, where Table 1 has it, and BitFit.
     """
     mix, singles = petite_recipe(architecture), single_methods(architecture)
-    found = {}
+    added = {}
     for method in (mix.encoder, mix.decoder):
         alone = singles[str(method)]
-        found[f"{method}+bitfit"] = Recipe(alone.encoder, alone.decoder, bitfit=True)
-    return found | {"petite-bitfit": Recipe(mix.encoder, mix.decoder)}
+        added[f"{method}+bitfit"] = Recipe(alone.encoder, alone.decoder, bitfit=True)
+    return added | {"petite-bitfit": Recipe(mix.encoder, mix.decoder)}
 
 
 def uniform(architecture: str) -> dict[str, Recipe]:
@@ -51,12 +53,12 @@ def uniform(architecture: str) -> dict[str, Recipe]:
 
 def variants(architecture: str) -> dict[str, Recipe]:
     """Return every recipe of the study by name: Tables 1, 2, 6 and 7, and the uniform rivals; no recipe twice."""
-    found: dict[str, Recipe] = {}
+    rows: dict[str, Recipe] = {}
     for group in (single_methods, ablations, uniform, mixes):
         for name, recipe in group(architecture).items():
-            if recipe not in found.values():
-                found[name] = recipe
-    return found
+            if recipe not in rows.values():
+                rows[name] = recipe
+    return rows
 
 
 def same_as(architecture: str, recipe: Recipe) -> str:
@@ -67,8 +69,8 @@ def same_as(architecture: str, recipe: Recipe) -> str:
     ParameterError
         If it has no such recipe.
     """
-    for name, one in variants(architecture).items():
-        if one == recipe:
+    for name, candidate in variants(architecture).items():
+        if candidate == recipe:
             return name
     raise ParameterError(f"the study of {architecture} has no recipe {recipe.label!r}")
 
@@ -78,8 +80,18 @@ def label(name: str, recipe: Recipe) -> str:
     if name in LABELS:
         return LABELS[name]
     if name.endswith("+bitfit"):
-        return f"{LABELS[_row(name)]} + BitFit"
+        return f"{LABELS[settings_row(name)]} + BitFit"
     return f"{METHODS[str(recipe.encoder)]} → {METHODS[str(recipe.decoder)]}"
+
+
+def row_title(architecture: str, row: str) -> str:
+    """Return the printed name of a row of the study."""
+    return "Full-FT, statistics kept" if row == STATISTICS_KEPT else label(row, variants(architecture)[row])
+
+
+def settings_row(name: str) -> str:
+    """Return the column of Table 4 that a row takes its settings from."""
+    return "petite" if name == "petite-bitfit" else name.removesuffix("+bitfit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +140,13 @@ def fine_tune(
 
     Parameters
     ----------
-    source : Source
+    source : SourceNetwork
     name : str
         Row of `variants`.
     recipe : Recipe
-    pairs : Pairs
+    pairs : ScanPairs
         Of the target scanner: what it is tuned on.
-    scored : Pairs, optional
+    scored : ScanPairs, optional
         Subjects of the split "test", or others of the split "train".
     factor : float
         Of the published learning rate.
@@ -142,6 +154,10 @@ def fine_tune(
         Of LoRA, instead of the paper's.
     **changes
         Fields of `petrecon.petite.Settings`, such as steps and seed.
+
+    Returns
+    -------
+    FineTuned
 
     Raises
     ------
@@ -155,7 +171,7 @@ def fine_tune(
         check_apart(pairs, scored)
     if not factor > 0:
         raise ParameterError(f"factor is {factor}: give the learning rate as a multiple above 0 of the published one")
-    architecture, row = source.spec.architecture, _row(name)
+    architecture, row = source.spec.architecture, settings_row(name)
     own = {
         "patch": source.spec.patch,
         "scaling": source.scaling,
@@ -170,13 +186,9 @@ def fine_tune(
     if discriminator is not None:
         discriminator.requires_grad_(True)
         apply_recipe(discriminator, Recipe(full=recipe.full, batchnorm=recipe.batchnorm))
-    found = count(network)
+    counted = count(network)
     result = fit(network, pairs, settings, discriminator=discriminator, validation=scored, progress=progress)
-    predicted, scores = None, []
-    if scored is not None:
-        predicted = predict(network, scaled(scored, source.scaling, ("short",))[0], source.spec.patch, pad=settings.pad)
-        scores = score_volumes(predicted, scored, source.scaling)
-    return FineTuned(network, result, found.trainable, found.per_cent, predicted, scores)
+    return FineTuned(network, result, counted.trainable, counted.per_cent, result.predicted, result.scores)
 
 
 def check_apart(pairs: ScanPairs, scored: ScanPairs) -> None:
@@ -187,27 +199,3 @@ def check_apart(pairs: ScanPairs, scored: ScanPairs) -> None:
     check_members(**{"training": pairs.members, "test" if test else "validation": scored.members})
     if pairs.dose != scored.dose:
         raise InputError(f"the training set is at dose {pairs.dose:g}, the other at {scored.dose:g}: use one dose")
-
-
-def factor_of(numbers: Mapping[str, Any], name: str) -> float:
-    """Return the tuned multiple of the published learning rate, from the numbers of the tuning run.
-
-    A row that was not tuned itself takes that of the row whose settings it has: a mix that of PETITE, a method with
-    BitFit that of the method.
-
-    Raises
-    ------
-    InputError
-        If the run tuned neither.
-    """
-    base = "petite" if "->" in name else _row(name)
-    key = next((k for k in (f"factor/{name}", f"factor/{base}") if k in numbers), "")
-    if not key:
-        tuned = [k.removeprefix("factor/") for k in numbers if k.startswith("factor/")]
-        raise InputError(f"the tuning run has no {name!r}.{did_you_mean(name, tuned)}")
-    return float(numbers[key]["value"])
-
-
-def _row(name: str) -> str:
-    """Return the column of Table 4 that a row takes its settings from."""
-    return "petite" if name == "petite-bitfit" else name.removesuffix("+bitfit")

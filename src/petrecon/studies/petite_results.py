@@ -1,61 +1,26 @@
-"""Many comparison runs as one study: one sample per pair of scanners, and paired differences."""
+"""Many comparison runs as one study: one sample per pair of scanners, paired differences, and what is made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from petrecon.compendium import record
 from petrecon.errors import InputError, did_you_mean
-from petrecon.petite.sources import SPECS
-from petrecon.studies.petite_recipes import label, variants
+from petrecon.metrics import Interval, format_interval, interval
+from petrecon.studies.petite_recipes import PRINTED, STATISTICS_KEPT, row_title
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Numbers = Mapping[str, Mapping[str, Any]]
 Pair = tuple[str, str]
 
-
-METRICS = ("psnr", "ssim", "nrmse", "psnr_ideal", "best")
-"""What another run must record of a row that joins a study."""
-
 UNITS = "scanner pairs"
 """What one sample of a study is."""
-
-KEPT = "full-kept"
-"""Full fine-tuning that keeps BatchNorm's statistics: a row of this study, not of the paper."""
-
-
-def row_title(architecture: str, row: str) -> str:
-    """Return the printed name of a row."""
-    return "Full-FT, statistics kept" if row == KEPT else label(row, variants(architecture)[row])
-
-
-def with_row(numbers: Numbers, row: str, per_cent: float, more: Numbers, pair: Pair) -> Numbers:
-    """Return the numbers of a run with a further row, that another run recorded as ``metric/source/target``."""
-    extra = {f"{metric}/{row}": more[f"{metric}/{pair[0]}/{pair[1]}"] for metric in METRICS}
-    return {**numbers, **extra, f"per_cent/{row}": {"value": per_cent}}
-
-
-def load_studies(load: Callable[..., Numbers], pairs: Sequence[Pair], **words: Any) -> dict[str, Study]:
-    """Return the study of each network, from the comparison runs of some pairs of scanners.
-
-    Parameters
-    ----------
-    load : callable
-        `petrecon.compendium.load_numbers`.
-    pairs : sequence of (source, target)
-    **words
-        Further parameters of the runs: dose, seed, profile.
-    """
-    kept = load("18_petite_batches", **words)
-    found = {}
-    for network in SPECS:
-        runs = {p: load("13_petite_compare", network=network, source=p[0], target=p[1], **words) for p in pairs}
-        if network == "cvt-gan":  # the one with BatchNorm
-            runs = {pair: with_row(one, KEPT, 100.0, kept, pair) for pair, one in runs.items()}
-        found[network] = Study(runs)
-    return found
 
 
 @dataclass(frozen=True)
@@ -95,7 +60,7 @@ class Study:
     @property
     def full(self) -> str:
         """The better of the ways of full fine-tuning that were run."""
-        return self.best([row for row in ("full-ft", KEPT) if row in self.rows])
+        return self.best([row for row in ("full-ft", STATISTICS_KEPT) if row in self.rows])
 
     def samples(self, metric: str, row: str) -> list[float]:
         """Return a metric's samples, one per pair."""
@@ -125,3 +90,146 @@ class Study:
     def worst_gain(self, rows: Sequence[str], against: str = "no-ft") -> str:
         """Return the row that gains least over another."""
         return min(rows, key=lambda row: float(np.mean(self.gain(row, against))))
+
+
+def record_gain(network: str, study: Study, row: str) -> Interval:
+    """Record what a row gains over No-FT in PSNR, and return it with its interval, dB."""
+    gain = record(
+        f"gain/{network}/{row}",
+        samples=study.gain(row, "no-ft"),
+        units=UNITS,
+        compares=(row, "no-ft"),
+        unit="dB",
+    )
+    assert gain is not None
+    return gain
+
+
+def beside_paper(network: str, study: Study, printed: Mapping[str, Sequence[float]]) -> DataFrame:
+    """Return rows of a study beside what the paper prints of them; record what each gains over No-FT.
+
+    Parameters
+    ----------
+    network : {"cvt-gan", "unetr"}
+    study : Study
+    printed : mapping of row to (per cent, PSNR in dB, SSIM, NRMSE)
+        As the paper has them; NaN where it has none. With the row "no-ft", the paper's gains are shown as well.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by row, with the columns of the tables 1, 2, 6 and 7; `formats` says how they are written.
+    """
+    import pandas as pd
+
+    lines = []
+    for row, (share, psnr, ssim, nrmse) in printed.items():
+        gain = "" if row == "no-ft" else format_interval(record_gain(network, study, row), sign=True)
+        line = {"method": row_title(network, row), "%": study.value("per_cent", row)}
+        line |= {metric.upper(): study.mean(metric, row) for metric in ("psnr", "ssim", "nrmse")}
+        line |= {"gain over No-FT": gain, "paper: %": share}
+        if "no-ft" in printed:
+            line["paper: gain"] = psnr - printed["no-ft"][1]
+        lines.append(line | {"paper: PSNR": psnr, "paper: SSIM": ssim, "paper: NRMSE": nrmse})
+    return pd.DataFrame(lines, index=list(printed))
+
+
+def formats(beside: DataFrame) -> dict[str, str]:
+    """Return how the columns of `beside_paper` are written."""
+    written = {"%": ".2f", "PSNR": ".2f", "SSIM": ".3f", "NRMSE": ".4f", "paper: %": ".3g", "paper: gain": "+.2f"}
+    written |= {f"paper: {metric}": written[metric] for metric in ("PSNR", "SSIM", "NRMSE")}
+    return {column: text for column, text in written.items() if column in beside}
+
+
+def record_differences(network: str, study: Study, differences: Mapping[str, tuple[str, str]]) -> str:
+    """Record named differences of two rows in PSNR, and return them as one sentence.
+
+    Parameters
+    ----------
+    network : {"cvt-gan", "unetr"}
+    study : Study
+    differences : mapping of str to (row, row)
+        Name → the first row minus the second.
+    """
+    parts = []
+    for key, rows in differences.items():
+        first, second = (row_title(network, row) for row in rows)
+        words: dict[str, Any] = {"unit": "dB", "note": f"{first} minus {second}"}
+        gap = record(f"{key}/{network}", samples=study.gain(*rows), units=UNITS, compares=rows, **words)
+        assert gap is not None
+        parts.append(f"{first} minus {second} **{format_interval(gap, sign=True, unit='dB')}**")
+    return f"{PRINTED[network]}: " + "; ".join(parts) + "."
+
+
+def record_ideal_gains(network: str, study: Study, rows: Iterable[str]) -> str:
+    """Record gains over No-FT against noise-free counts, gain and offset fitted; return them as one sentence."""
+    parts = []
+    for row in rows:
+        title = row_title(network, row)
+        key = f"gain_ideal/{network}" if row == "petite" else f"gain_ideal/{network}/{row}"
+        words: dict[str, Any] = {"unit": "dB", "note": f"{title} over No-FT; gain and offset fitted"}
+        ideal = record(
+            key,
+            samples=study.gain(row, "no-ft", "psnr_ideal"),
+            units=UNITS,
+            compares=(row, "no-ft"),
+            **words,
+        )
+        assert ideal is not None
+        plain = float(np.mean(study.gain(row, "no-ft")))
+        parts.append(f"{title} {format_interval(ideal, sign=True, unit='dB')} (PSNR as above: {plain:+.2f} dB)")
+    return f"{PRINTED[network]}, gained over No-FT: " + "; ".join(parts) + "."
+
+
+def record_optimism(network: str, study: Study) -> str:
+    """Record how much the best of some looks at the test heads lies above the last one; return it as one sentence."""
+    rows = [row for row in study.rows if row != "no-ft"]
+    excess = {row: np.subtract(study.samples("best", row), study.samples("psnr", row)) for row in rows}
+    mean = record(
+        f"optimism/{network}",
+        samples=np.mean(list(excess.values()), axis=0),
+        units=UNITS,
+        compares=("best epoch", "last epoch"),
+        unit="dB",
+        note="mean over rows",
+    )
+    assert mean is not None
+    top = max(rows, key=lambda row: float(excess[row].mean()))
+    average, title = format_interval(mean, unit="dB"), row_title(network, top)
+    return f"{PRINTED[network]}: {average} on average, {excess[top].mean():.2f} dB for {title}."
+
+
+def costs_beside_paper(network: str, study: Study, rows: Iterable[str], printed: DataFrame) -> DataFrame:
+    """Return time and memory of a training step by row, and both relative to full fine-tuning beside the paper's.
+
+    Parameters
+    ----------
+    network : {"cvt-gan", "unetr"}
+    study : Study
+    rows : iterable of str
+    printed : DataFrame
+        ``time_s`` and ``memory_mb`` by row: Table 5.
+    """
+    import pandas as pd
+
+    paper = printed / printed.loc["full-ft"]
+    lines = []
+    for row in rows:
+        ratios = {what: interval(study.ratio(what, row), units=UNITS) for what in ("seconds", "bytes")}
+        line: dict[str, Any] = {"network": PRINTED[network], "method": row_title(network, row)}
+        line |= {"s per step": study.mean("seconds", row), "MB": study.mean("bytes", row) / 1e6}
+        line |= {"time": format_interval(ratios["seconds"]), "memory": format_interval(ratios["bytes"])}
+        for heading, column in (("paper: time", "time_s"), ("paper: memory", "memory_mb")):
+            line[heading] = paper.loc[row, column] if row in paper.index else None
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def record_costs(network: str, study: Study, row: str = "petite") -> None:
+    """Record time and memory of a step of one row relative to full fine-tuning, and the larger of the two."""
+    time, memory = study.ratio("seconds", row), study.ratio("bytes", row)
+    words: dict[str, Any] = {"units": UNITS, "compares": (row, "full-ft")}
+    note = "larger of time and memory of a step, PETITE over full fine-tuning"
+    record(f"cost_ratio/{network}", samples=np.maximum(time, memory), note=note, **words)
+    record(f"time_ratio/{network}", samples=time, **words)
+    record(f"memory_ratio/{network}", samples=memory, **words)

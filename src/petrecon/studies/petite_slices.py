@@ -14,8 +14,7 @@ from petrecon.petite.exams import FRAMES, TRACER
 from petrecon.petite.protocols import reconstruction_of
 from petrecon.petite.scaling import scaled
 from petrecon.phantoms import make_subject, simulate_exam
-from petrecon.projectors import AcquisitionModel, load_scanner
-from petrecon.reconstruct import balanced_subsets, gaussian_filter, osem
+from petrecon.projectors import load_scanner, make_projector
 
 BRIGHT = 0.4
 """Fraction of a long scan's maximum above which a voxel counts as bright tissue."""
@@ -47,7 +46,7 @@ class SliceSet:
 
 
 def slice_set(
-    scanner: str, anatomies: Sequence[str], seed: int = 0, *, profile: str = "quick", slice_mm: float = 30.0
+    scanner: str, anatomies: Sequence[str], seed: int = 0, *, coarsening: str = "quick", slice_mm: float = 30.0
 ) -> SliceSet:
     """Return short and long scans of heads in one slice, reconstructed as the scanner's protocol says.
 
@@ -58,8 +57,8 @@ def slice_set(
     anatomies : sequence of str
         One head each; head k has the seed ``seed + k``, which draws its warp, its uptake and its counts.
     seed : int
-    profile : str
-        Coarsening of the scanner.
+    coarsening : str
+        Of the scanner: quick, laptop or paper.
     slice_mm : float
         Height of the slice above the AC–PC plane, mm.
 
@@ -68,32 +67,27 @@ def slice_set(
     InputError
         For no anatomy.
     CardError, ParameterError
-        For an unknown scanner, anatomy or profile.
+        For an unknown scanner, anatomy or coarsening.
     """
     if not anatomies:
         raise InputError("no heads: a set of slices needs at least one anatomy")
     card = load_scanner(scanner)
-    geometry, protocol = card.geometry(profile, 2), reconstruction_of(card.name)
+    geometry, protocol = card.geometry(coarsening, 2), reconstruction_of(card.name)
     grid: dict[str, Any] = {
         "image_shape": geometry.image_shape,
         "voxel_size": geometry.voxel_size,
         "slice_mm": slice_mm,
     }
-    short, long, model = [], [], None
+    short, long, projector = [], [], make_projector(geometry)
     for k, anatomy in enumerate(anatomies):
         head = make_subject(anatomy, seed + k, **grid)
-        exam = simulate_exam(head, TRACER, scanner, seed=seed + k, profile=profile, frames=FRAMES)
-        model = exam.model
-        if not protocol.resolution_model:
-            model = AcquisitionModel(
-                model.projector, attenuation=model.attenuation, scale=model.scale, background=model.background
-            )
-        frames = osem(exam.counts, model, protocol.epochs, balanced_subsets(geometry.views, protocol.subsets))
-        frames = gaussian_filter(frames, geometry.voxel_size, protocol.filter_fwhm_mm)
+        exam = simulate_exam(
+            head, TRACER, card, seed=seed + k, coarsening=coarsening, frames=FRAMES, projector=projector
+        )
+        frames = protocol.reconstruct(exam.counts, exam.model)
         short.append(frames[0])
         long.append(frames.mean(0))
-    assert model is not None
-    return SliceSet(torch.stack(short), torch.stack(long), geometry.voxel_size, model.projector)
+    return SliceSet(torch.stack(short), torch.stack(long), geometry.voxel_size, projector)
 
 
 def noise_facts(scans: SliceSet, k: int = 0) -> dict[str, float]:

@@ -7,41 +7,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from petrecon.compendium import track_input
 from petrecon.models import CVTGANSpec, UNETRSpec
 from petrecon.models.stages import build_on_meta
 from petrecon.peft import METHODS, Recipe, apply_recipe, count, mixes, reason_against, single_methods
 from petrecon.petite.settings import table4
+from petrecon.petite.sources import SPECS
 from petrecon.projectors import load_scanner
+from petrecon.studies.petite_recipes import LABELS, PRINTED
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-NETWORKS: dict[str, UNETRSpec | CVTGANSpec] = {"CVT-GAN": CVTGANSpec.paper(), "UNETR": UNETRSpec.paper()}
+NETWORKS: dict[str, UNETRSpec | CVTGANSpec] = {name: SPECS[network].paper() for network, name in PRINTED.items()}
 """Printed name → the paper's widths."""
 
 CARDS = ("hrrt", "biograph-mmr", "biograph-truepoint", "gemini", "ecat-hrplus")
 """Scanner cards that stand in for the paper's scanners 1 to 5, which it does not name."""
 
-LABELS = METHODS | {"no-ft": "No-FT", "full-ft": "Full-FT", "bitfit": "BitFit", "petite": "PETITE"}
+SCORES = ["per_cent", "psnr_db", "ssim", "nrmse"]
+"""Columns of the printed tables that rows of the study are shown beside."""
 
 _MIXED = ("lora", "adapters", "ssf", "vpt")
 
 
 def scanners_table(published: DataFrame) -> DataFrame:
-    """Return Table 3: the paper's groups of image grids beside the grids of our cards in the paper profile."""
+    """Return Table 3: the paper's groups of image grids beside the grids of our cards as they are."""
     import pandas as pd
 
     rows = []
     for row, name in zip(published.itertuples(), CARDS, strict=True):
-        one: Any = row
-        native = load_scanner(name).profile("paper", 3)
+        printed: Any = row
+        native = load_scanner(name).coarsened("paper", 3)
         rows.append(
             {
-                "scanner": one.scanner,
-                "maker": one.manufacturer,
-                "site": one.institution,
-                "grid": f"{one.x}×{one.y}×{one.z}",
-                "voxel (mm)": f"{one.voxel_x_mm:.2f}×{one.voxel_z_mm:.2f}",
+                "scanner": printed.scanner,
+                "maker": printed.manufacturer,
+                "site": printed.institution,
+                "grid": f"{printed.x}×{printed.y}×{printed.z}",
+                "voxel (mm)": f"{printed.voxel_x_mm:.2f}×{printed.voxel_z_mm:.2f}",
                 "our card": name,
                 "our grid": "×".join(str(n) for n in native.image_shape),
                 "our voxel (mm)": f"{native.voxel_mm[0]:.2f}×{native.voxel_mm[2]:.2f}",
@@ -58,9 +62,9 @@ def counts_table(published: DataFrame) -> DataFrame:
     for method in single_methods("unetr"):
         row: dict[str, Any] = {"method": LABELS[method]}
         for name, spec in NETWORKS.items():
-            found = count(apply_recipe(build_on_meta(spec), single_methods(spec.architecture)[method]))
+            counted = count(apply_recipe(build_on_meta(spec), single_methods(spec.architecture)[method]))
             printed = published.query(f"network == {spec.architecture!r} and method == {method!r}").per_cent.item()
-            row |= {name: found.trainable, f"{name} (%)": found.per_cent, f"{name}, paper (%)": printed}
+            row |= {name: counted.trainable, f"{name} (%)": counted.per_cent, f"{name}, paper (%)": printed}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -73,13 +77,13 @@ def mixes_table(published: dict[str, DataFrame]) -> DataFrame:
     for name, spec in NETWORKS.items():
         printed = published[name].set_index("mix").per_cent
         for mix, recipe in mixes(spec.architecture).items():
-            found = count(apply_recipe(build_on_meta(spec), recipe))
+            counted = count(apply_recipe(build_on_meta(spec), recipe))
             rows.append(
                 {
                     "network": name,
                     "encoder → decoder": Recipe(recipe.encoder, recipe.decoder).label,
-                    "parameters": found.trainable,
-                    "%": found.per_cent,
+                    "parameters": counted.trainable,
+                    "%": counted.per_cent,
                     "paper (%)": printed[mix],
                 }
             )
@@ -159,3 +163,31 @@ def nrmse_excess(published: DataFrame) -> Series[float]:
     """
     excess: Series[float] = published["nrmse"] / 10 ** (-published["psnr_db"] / 20) - 1
     return excess
+
+
+def published_table(number: int) -> DataFrame:
+    """Return a table of the paper, as printed; the run's receipt names its file."""
+    import pandas as pd
+
+    return pd.read_csv(track_input(f"data/paper/petite-table-{number}.csv"))
+
+
+def printed_scores(table1: DataFrame, network: str) -> dict[str, tuple[float, ...]]:
+    """Return per cent, PSNR (dB), SSIM and NRMSE of Table 1 for a network, by the study's name of the row."""
+    rows = table1.query("network == @network").set_index("method")[SCORES]
+    return {str(row): tuple(values) for row, values in zip(rows.index, rows.to_numpy(), strict=True)}
+
+
+def printed_ablations(table2: DataFrame, network: str) -> dict[str, tuple[float, ...]]:
+    """Return per cent, PSNR (dB), SSIM and NRMSE of Table 2 for a network, by the study's name of the row."""
+    rows = {}
+    for line in table2.query("network == @network").to_dict("records"):
+        method, bitfit = line["method"], line["bitfit"] == "yes"
+        if method == "PETITE":
+            row = "petite" if bitfit else "petite-bitfit"
+        elif method in ("No-FT", "Full-FT", "BitFit"):
+            row = method.lower()
+        else:
+            row = method.split()[0].lower() + ("+bitfit" if bitfit else "")
+        rows[row] = tuple(line[column] for column in SCORES)
+    return rows

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from petrecon.compendium.book.api_pages import PREFIX, write_api_page
 from petrecon.compendium.book.generated import data_page, ledger_page, scanners_page
 from petrecon.compendium.book.pages import broken, figures, page, stale, stub
 from petrecon.compendium.book.render import bring_up_to_date, is_rendered, key_of, render
@@ -72,6 +73,8 @@ def assemble(profile: str, target: Path) -> Path:
     for name in _files(contents):
         if name.startswith("chapters/"):
             places[name] = _chapter(name.removeprefix("chapters/"), profile, entries)
+        elif name.startswith(PREFIX):
+            write_api_page(target, name)
     names: dict[str, str] = {}
     shown_at = {run.stem: place for place, run in places.items()}
     for place, run in places.items():

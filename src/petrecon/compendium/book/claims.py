@@ -4,35 +4,79 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
-from petrecon.errors import CardError, did_you_mean
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from petrecon.cards import Card, Fault, Note, OneLine, Text, load_cards
+from petrecon.errors import did_you_mean
 from petrecon.metrics.intervals import FEWEST, KINDS, count_units, singular
 from petrecon.paths import data_dir
-from petrecon.yaml_files import read_yaml
+from petrecon.profiles import Profile
 
-PAPERS = ("petite", "ddip", "deq", "petct-fm", "uda-psma", "decade", "fed-ndif", "madm", "foundations")
-PROFILES = ("quick", "laptop", "paper")
-_RULES = {"less": {"than", "margin"}, "greater": {"than", "margin"}, "within": {"low", "high"}}
-_FIELDS = {"id", "paper", "statement", "paper_value", "computed_by", "rule", "units", "profile", "note"}
+Paper = Literal["petite", "ddip", "deq", "petct-fm", "uda-psma", "decade", "fed-ndif", "madm", "foundations"]
+_BOUNDS = {"less": ("than", "margin"), "greater": ("than", "margin"), "within": ("low", "high")}
 EXACT = "exact"
 """What a claim speaks of that needs no interval: a count, or an identity that holds or does not."""
 
 
-@dataclass(frozen=True)
-class Claim:
+class Rule(Card):
+    """What decides a claim.
+
+    `{kind: less, than: 2}`: below 2. `{kind: less, margin: 0.5}`: below −0.5, for a difference that should be
+    negative by at least 0.5. `{kind: greater, …}` mirrors both. `{kind: within, low: 1, high: 3}`: from 1 to
+    3, ends included.
+    """
+
+    kind: Literal["less", "greater", "within"]
+    than: float | None = None
+    margin: Annotated[float, Field(ge=0, description="a size, not below zero")] | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Rule:
+        own = _BOUNDS[self.kind]
+        for field in sorted(self.model_fields_set - {"kind", *own}):
+            raise Fault(field, f"is not a field of {self.kind}.{did_you_mean(field, own)}")
+        if self.kind != "within":
+            if (self.than is None) == (self.margin is None):
+                raise Fault("", f"of kind {self.kind} needs one bound, than or margin")
+        elif self.low is None or self.high is None or self.low > self.high:
+            raise Fault("", "of kind within needs low and high, low not above high")
+        return self
+
+
+class ComputedBy(Card):
+    """Notebook and key of the number that decides a claim; every further field is a parameter of the run."""
+
+    model_config = ConfigDict(extra="allow")
+
+    notebook: Text
+    key: Text
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the run, by name."""
+        return dict(self.model_extra or {})
+
+
+class Claim(Card):
     """A statement that a computed number can bear out or not, about some kind of units (patients, scanners, …)."""
 
-    id: str
-    paper: str
-    statement: str
-    paper_value: str
-    rule: Mapping[str, Any]
-    units: str
-    computed_by: Mapping[str, Any] | None = None
-    profile: str = "quick"
-    note: str = ""
+    id: Text
+    paper: Paper
+    statement: OneLine
+    paper_value: Annotated[
+        str,
+        BeforeValidator(lambda given: "" if given is None else str(given) if isinstance(given, int | float) else given),
+        Field(description="or a number"),
+    ] = ""
+    rule: Rule
+    units: Text = Field(description=f"what the claim speaks of: patients, scanners, …, or {EXACT}")
+    computed_by: ComputedBy | None = None
+    profile: Profile = "quick"
+    note: Note = ""
 
 
 class Verdict(NamedTuple):
@@ -50,21 +94,17 @@ def claims() -> list[Claim]:
     CardError
         If `data/claims.yml` is wrong; the message names the claim and the field.
     """
-    return [_claim(card, number) for number, card in enumerate(read_list("claims.yml"), 1)]
+    return load_cards(Claim, data_dir() / "claims.yml", "data/claims.yml")
 
 
-def rule_bounds(rule: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the open interval of values for which a rule holds.
-
-    `{kind: less, than: 2}`: below 2. `{kind: less, margin: 0.5}`: below −0.5, for a difference that should be
-    negative by at least 0.5. `{kind: greater, …}` mirrors both. `{kind: within, low: 1, high: 3}`: from 1 to
-    3, ends included.
-    """
-    if rule["kind"] == "less":
-        return -math.inf, float(rule["than"] if "than" in rule else -rule.get("margin", 0))
-    if rule["kind"] == "greater":
-        return float(rule["than"] if "than" in rule else rule.get("margin", 0)), math.inf
-    return float(rule["low"]), float(rule["high"])
+def rule_bounds(rule: Rule) -> tuple[float, float]:
+    """Return the interval of values for which a rule holds; its ends belong to it for the kind `within` alone."""
+    if rule.kind == "within":
+        return cast(float, rule.low), cast(float, rule.high)
+    end = rule.than if rule.than is not None else cast(float, rule.margin)
+    if rule.kind == "less":
+        return -math.inf, end if rule.than is not None else -end
+    return end, math.inf
 
 
 def verdict(claim: Claim, number: Mapping[str, Any]) -> Verdict:
@@ -91,10 +131,10 @@ def verdict(claim: Claim, number: Mapping[str, Any]) -> Verdict:
     return Verdict(word, "the interval lies on both sides of the bound" if word == "undecided" else "")
 
 
-def decide(rule: Mapping[str, Any], low: float, high: float) -> str:
+def decide(rule: Rule, low: float, high: float) -> str:
     """Return `holds`, `fails` or `undecided` for an interval; see `bounds` for the rule."""
     least, most = rule_bounds(rule)
-    closed = rule["kind"] == "within"
+    closed = rule.kind == "within"
 
     def inside(x: float) -> bool:
         return least <= x <= most if closed else least < x < most
@@ -122,77 +162,3 @@ def _unfit(claim: Claim, number: Mapping[str, Any]) -> str:
     if count < FEWEST:
         return f"{count} {claim.units if count != 1 else singular(claim.units)}, and it takes {FEWEST}"
     return "" if number.get("interval") else "no interval"
-
-
-def read_list(name: str) -> list[dict[str, Any]]:
-    """Return the entries of a YAML list in `data/`; an empty list when there is no such file."""
-    path = data_dir() / name
-    if not path.is_file():
-        return []
-    cards = read_yaml(path, f"data/{name}") or []
-    if not isinstance(cards, list) or not all(isinstance(card, dict) for card in cards):
-        raise CardError(f"data/{name} must be a list of entries")
-    ids = [card.get("id") for card in cards]
-    for number, (card, ident) in enumerate(zip(cards, ids, strict=True), 1):
-        if not isinstance(ident, str) or not ident:
-            raise CardError(f"data/{name}: entry {number} has no id")
-        if ident in ids[: number - 1]:
-            raise CardError(f"data/{name}: {ident} is there twice")
-        if card.get("paper") not in PAPERS:
-            paper = str(card.get("paper"))
-            raise CardError(f"data/{name}: {ident}: paper {paper!r}.{did_you_mean(paper, PAPERS)}")
-    return cards
-
-
-def _claim(card: dict[str, Any], number: int) -> Claim:
-    where = f"data/claims.yml: {card['id']}"
-    for field in card:
-        if field not in _FIELDS:
-            raise CardError(f"{where}: {field!r} is not a field.{did_you_mean(str(field), _FIELDS)}")
-    for field in ("statement", "rule"):
-        if not card.get(field):
-            raise CardError(f"{where}: {field} is missing")
-    units = card.get("units")
-    if not isinstance(units, str) or not units:
-        raise CardError(f"{where}: units must say what the claim speaks of: patients, scanners, …, or {EXACT}")
-    rule = _rule(where, card["rule"])
-    computed = card.get("computed_by")
-    if computed is not None and not (isinstance(computed, dict) and {"notebook", "key"} <= computed.keys()):
-        raise CardError(f"{where}: computed_by needs notebook and key, or is null")
-    if card.get("profile", "quick") not in PROFILES:
-        raise CardError(f"{where}: profile must be one of {', '.join(PROFILES)}")
-    paper_value = card.get("paper_value")
-    if isinstance(paper_value, (list, dict)):
-        raise CardError(f"{where}: paper_value must be a text or a number, got {paper_value}")
-    return Claim(
-        id=card["id"],
-        paper=card["paper"],
-        statement=" ".join(str(card["statement"]).split()),
-        paper_value="" if paper_value is None else str(paper_value),
-        rule=rule,
-        units=units,
-        computed_by=computed,
-        profile=card.get("profile", "quick"),
-        note=" ".join(str(card.get("note") or "").split()),
-    )
-
-
-def _rule(where: str, rule: Any) -> Mapping[str, Any]:
-    """Return a rule that can decide; errors name the claim."""
-    kind = rule.get("kind") if isinstance(rule, dict) else None
-    if kind not in _RULES:
-        raise CardError(f"{where}: rule.kind {kind!r}.{did_you_mean(str(kind), _RULES)}")
-    for field, number in rule.items():
-        if field == "kind":
-            continue
-        if field not in _RULES[kind]:
-            raise CardError(f"{where}: rule.{field} is not a field of {kind}.{did_you_mean(str(field), _RULES[kind])}")
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            raise CardError(f"{where}: rule.{field} must be a number, got {number!r}")
-    if kind == "within" and not ("low" in rule and "high" in rule and rule["low"] <= rule["high"]):
-        raise CardError(f"{where}: rule.within needs low and high, low not above high")
-    if kind != "within" and len(rule) != 2:
-        raise CardError(f"{where}: a rule of kind {kind} needs one bound, than or margin")
-    if rule.get("margin", 0) < 0:
-        raise CardError(f"{where}: rule.margin is a size, not below zero, got {rule['margin']}")
-    return dict(rule)

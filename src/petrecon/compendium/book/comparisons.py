@@ -6,15 +6,16 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from petrecon.cards import Card, OneLine, Text, load_cards
 from petrecon.compendium.book.claims import claims
-from petrecon.errors import CardError
+from petrecon.compendium.book.studies_called import studies_called
 from petrecon.paths import book_dir, data_dir, root
-from petrecon.yaml_files import read_yaml
 
 _WORDS = re.compile(
     r"(^|[^a-z])(gain|gains|gained|over|minus|differ|difference|ratio|loss|lost|better|less|worse|adds|advantage|"
@@ -23,12 +24,11 @@ _WORDS = re.compile(
 _KEY = re.compile(r"[a-z0-9_*]+(/.*)?$")
 
 
-@dataclass(frozen=True)
-class Excuse:
+class Excuse(Card):
     """Recorded comparisons that are no claims: a pattern of `notebook/key`, in which `*` stands for anything."""
 
-    id: str
-    reason: str
+    id: Text = Field(description="notebook/key; * stands for anything")
+    reason: OneLine
 
 
 def is_comparison(key: str, compares: Any = None) -> bool:
@@ -44,38 +44,30 @@ def excuses() -> list[Excuse]:
     CardError
         If an entry is not an id with a reason; the message names it.
     """
-    path = data_dir() / "excused.yml"
-    cards = (read_yaml(path, "data/excused.yml") or []) if path.is_file() else []
-    if not isinstance(cards, list):
-        raise CardError("data/excused.yml must be a list of entries, each with id and reason")
-    found = []
-    for card in cards:
-        parts = card if isinstance(card, dict) else {}
-        if set(parts) != {"id", "reason"} or not all(isinstance(part, str) and part.strip() for part in parts.values()):
-            raise CardError(f"data/excused.yml: an entry is an id (notebook/key) and a reason, got {card}")
-        found.append(Excuse(parts["id"], " ".join(parts["reason"].split())))
-    return found
+    return load_cards(Excuse, data_dir() / "excused.yml", "data/excused.yml")
 
 
 def recorded_in_source(path: Path) -> set[str]:
     """Return the keys of comparisons that a notebook's source records, with `*` for what only a run can tell.
 
-    A key that begins with a variable is looked for where it is assigned; a loop's or a function's variable among keys
-    of dictionaries and first arguments of the notebook's own functions.
+    Functions of `petrecon.studies` that the notebook calls, and what these call there, are read as well. A key that
+    begins with a variable is looked for where it is assigned; a loop's or a function's variable among keys of
+    dictionaries (there and in the notebook) and first arguments of those functions.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    notebook = ast.parse(path.read_text(encoding="utf-8"))
+    trees = [notebook, *studies_called(notebook)]
     found = set()
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not (isinstance(call.func, ast.Name) and call.func.id == "record" and call.args):
-            continue
-        marked = any(word.arg == "compares" for word in call.keywords)
-        pattern = _pattern(call.args[0])
-        if not pattern.startswith("*"):
-            found |= {pattern} if is_comparison(pattern, marked) else set()
-            continue
-        assigned = set(_assigned(tree, call.args[0]))
-        texts = assigned or {text for text in _texts(tree) if _KEY.match(text)}
-        found |= {text + pattern[1:] for text in texts if is_comparison(text, marked and assigned)}
+    for tree in trees:
+        texts = {text for text in _texts(tree, notebook, trees) if _KEY.match(text)}
+        for call in _calls(tree, {"record"}):
+            marked = any(word.arg == "compares" or _spreads(word, tree) for word in call.keywords)
+            pattern = _pattern(call.args[0])
+            if not pattern.startswith("*"):
+                found |= {pattern} if is_comparison(pattern, marked) else set()
+                continue
+            assigned = set(_assigned(tree, call.args[0]))
+            candidates = assigned or texts
+            found |= {text + pattern[1:] for text in candidates if is_comparison(text, marked and assigned)}
     return found
 
 
@@ -93,7 +85,7 @@ def unjudged(profile: str = "laptop") -> list[str]:
     """Return every recorded comparison, as `notebook/key`, that is neither a claim nor excused."""
     found = recorded_in_runs(profile)
     found |= {(path.stem, key) for path in (root() / "notebooks").glob("[0-9]*.py") for key in recorded_in_source(path)}
-    claimed = [(c.computed_by["notebook"], c.computed_by["key"]) for c in claims() if c.computed_by]
+    claimed = [(c.computed_by.notebook, c.computed_by.key) for c in claims() if c.computed_by]
     excused = [excuse.id for excuse in excuses()]
 
     def judged(notebook: str, key: str) -> bool:
@@ -118,16 +110,52 @@ def _assigned(tree: ast.AST, key: ast.expr) -> Iterator[str]:
         if isinstance(node, ast.Assign) and isinstance(key, ast.Name) and _name(node.targets[0]) == key.id:
             values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
             yield from (text for text in map(_pattern, values) if text != "*")
+        if isinstance(node, ast.For) and isinstance(key, ast.JoinedStr | ast.Name):
+            yield from _looped(node, _leading(key))
+
+
+def _leading(key: ast.expr) -> str:
+    """Return the variable that a key is, or begins with."""
+    first = key.values[0] if isinstance(key, ast.JoinedStr) and key.values else key
+    return _name(first.value if isinstance(first, ast.FormattedValue) else first)
+
+
+def _looped(loop: ast.For, name: str) -> Iterator[str]:
+    """Give the texts that a loop over a dictionary's items gives its last variable: `for _, key in {…}.items()`."""
+    over, target = loop.iter, loop.target
+    if not (isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr == "items"):
+        return
+    if isinstance(over.func.value, ast.Dict) and isinstance(target, ast.Tuple) and _name(target.elts[-1]) == name:
+        yield from (text for text in map(_pattern, over.func.value.values) if text != "*")
+
+
+def _spreads(word: ast.keyword, tree: ast.AST) -> bool:
+    """Tell whether `**word` is a dictionary, assigned in the tree, that says what is compared."""
+    name = _name(word.value) if word.arg is None else ""
+    assigned = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and _name(node.targets[0]) == name
+    )
+    keys = (key for value in assigned if isinstance(value, ast.Dict) for key in value.keys)
+    return bool(name) and any(isinstance(key, ast.Constant) and key.value == "compares" for key in keys)
 
 
 def _name(target: ast.expr) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _texts(tree: ast.AST) -> Iterator[str]:
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    for node in ast.walk(tree):
+def _texts(tree: ast.AST, notebook: ast.AST, trees: list[ast.AST]) -> Iterator[str]:
+    """Give the keys of dictionaries there and in the notebook, and what the functions defined there are called with."""
+    for node in (*ast.walk(tree), *ast.walk(notebook)):
         if isinstance(node, ast.Dict):
             yield from (_pattern(key) for key in node.keys if key is not None)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own and node.args:
-            yield _pattern(node.args[0])
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    yield from (_pattern(call.args[0]) for each in trees for call in _calls(each, own))
+
+
+def _calls(tree: ast.AST, names: set[str]) -> Iterator[ast.Call]:
+    """Give the calls, with arguments, of functions of these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in names:
+                yield node

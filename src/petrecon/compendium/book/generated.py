@@ -26,7 +26,7 @@ def ledger_page(profile: str, pages: Mapping[str, str] | None = None) -> str:
     profile : str
         The profile of the book.
     pages : mapping of run to page, optional
-        Where the book shows a run (`{"03_counts": "chapters/03_counts"}`); numbers link there.
+        Where the book shows a run (`{"NN_name": "chapters/NN_name"}`); numbers link there.
     """
     content = ledger(profile)
     found = counts(content)
@@ -153,7 +153,7 @@ def data_page() -> str:
 
 
 def scanners_page() -> str:
-    """Return the page of scanner cards: every field with its value and its source, and the sizes per profile."""
+    """Return the page of scanner cards: every field with its value and its source, and the sizes per coarsening."""
     parts = []
     for path in sorted((data_dir() / "scanners").glob("*.y*ml")):
         card = read_yaml(path) or {}
@@ -170,8 +170,8 @@ def scanners_page() -> str:
         if sizes:
             fields = list(dict.fromkeys(field for part in sizes.values() for field in part))
             cells = [[name, *(escape(_text(part.get(field, "–"))) for field in fields)] for name, part in sizes.items()]
-            caption = f"Sizes of the {title} per profile. Source: {escape(str(sources.get('profiles', '–')))}."
-            header = ["profile", *(escape(field) for field in fields)]
+            caption = f"Sizes of the {title} per coarsening. Source: {escape(str(sources.get('profiles', '–')))}."
+            header = ["coarsening", *(escape(field) for field in fields)]
             parts.append(list_table(header, cells, caption=caption, name=f"tab-{path.stem}-profiles"))
     return "\n\n".join(parts) or "There are no scanner cards."
 

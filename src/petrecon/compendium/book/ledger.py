@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from petrecon.compendium.book.claims import PROFILES, Claim, claims, verdict
+from petrecon.compendium.book.claims import Claim, ComputedBy, claims, verdict
 from petrecon.compendium.runs.reading import read_numbers
 from petrecon.compendium.runs.receipts import receipt_of, status
 from petrecon.compendium.runs.run import Run, plan
 from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir, root
+from petrecon.profiles import PROFILES
 from petrecon.provenance.atomic import write_json
 
 PUBLISHED = "laptop"
@@ -71,7 +72,7 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
     if claim.computed_by is None:
         return {"verdict": "not run yet", "note": "no notebook computes it yet"}
     try:
-        run = _run(claim, profile)
+        run = _run(claim.computed_by, profile)
     except PetreconError as error:
         raise CardError(f"data/claims.yml: {claim.id}: {error}") from None
     try:
@@ -81,7 +82,7 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
         numbers = read_numbers(run.path("numbers"), run.command)
     except MissingError as error:
         return {"verdict": "not run yet", "run": run.stem, "command": run.command, "broken": _short(error)}
-    key = claim.computed_by["key"]
+    key = claim.computed_by.key
     if key not in numbers:
         note = f"{run.stem} recorded no {key!r}.{did_you_mean(key, numbers)}"
         return {"verdict": "not run yet", "run": run.stem, "command": run.command, "note": note}
@@ -105,7 +106,5 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
     return entry
 
 
-def _run(claim: Claim, profile: str) -> Run:
-    assert claim.computed_by is not None
-    given = {name: value for name, value in claim.computed_by.items() if name not in ("notebook", "key")}
-    return plan(str(claim.computed_by["notebook"]), {**given, "profile": profile})
+def _run(computed_by: ComputedBy, profile: str) -> Run:
+    return plan(computed_by.notebook, {**computed_by.parameters, "profile": profile})

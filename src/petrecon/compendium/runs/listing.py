@@ -12,6 +12,7 @@ from petrecon.compendium.runs.receipts import OUTPUTS, read_receipt, status
 from petrecon.compendium.runs.run import runs_dir
 from petrecon.compendium.runs.vocabulary import vocabulary
 from petrecon.paths import data_dir, root
+from petrecon.profiles import PROFILES
 
 
 def as_records(profile: str) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def as_text(profile: str) -> str:
     for source in sources():
         lines.append(f"{source.name}  {_title(source)}")
         defaults = "  ".join(f"--{name} {value}" for name, value in declared(source).items() if name != "profile")
-        times = ", ".join(filter(None, (_measured(source.name, p) for p in ("quick", "laptop", "paper"))))
+        times = ", ".join(filter(None, (_measured(source.name, p) for p in PROFILES)))
         found = [(run, status(run)) for run in planned if run.notebook == source.name]
         states = [state.state for _, state in found]
         count = ", ".join(f"{states.count(s)} {s}" for s in ("fresh", "stale", "missing", "corrupted") if s in states)

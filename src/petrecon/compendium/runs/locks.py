@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from petrecon.compendium.runs.kernels import remove_left
 from petrecon.errors import BusyError
@@ -23,18 +24,17 @@ def locked(name: str, what: str, wait: bool = False) -> Iterator[None]:
     BusyError
         If another process holds it and `wait` is False; the message names that process and `what`.
     """
-    path = _locks() / f"{name}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise BusyError(f"{what} is being written by process {holder}: wait for it, or stop it") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    lock, holder = FileLock(_locks() / f"{name}.lock"), _locks() / f"{name}.pid"
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        pid = holder.read_text(encoding="ascii").strip() if holder.is_file() else ""
+        raise BusyError(f"{what} is being written by process {pid or 'unknown'}: wait for it, or stop it") from None
+    try:
+        holder.write_text(str(os.getpid()), encoding="ascii")
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -63,9 +63,8 @@ def _locks() -> Path:
 
 
 def _is_held(name: str) -> bool:
-    with (_locks() / f"{name}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+    try:
+        with FileLock(_locks() / f"{name}.lock", timeout=0):
+            return False
+    except Timeout:
+        return True

@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
+
+from petrecon.cards import Card, Text, load_cards
 from petrecon.compendium.runs.notebook_source import find
+from petrecon.compendium.runs.profiles import profile_sizes
 from petrecon.compendium.runs.run import Run, plan
 from petrecon.errors import CardError, PetreconError, did_you_mean
 from petrecon.paths import data_dir
+from petrecon.profiles import PROFILES, Profile
 from petrecon.provenance.files import kept_by_stamp, text_hash
 from petrecon.provenance.reads import note, unnoticed
-from petrecon.yaml_files import read_yaml
 
-PAGES = ("chapter", "gallery", "none")
-_FIELDS = {"notebook", "scanners", "doses", "parameters", "profiles", "needs", "page"}
+Page = Literal["chapter", "gallery", "none"]
+
+
+class Row(Card):
+    """One entry of `data/runs.yml`: a notebook, and for which parameters it is run.
+
+    Attributes
+    ----------
+    parameters : mapping
+        Name → value, in every run.
+    cross : mapping
+        Name → list of values; there is a run for every combination, the last name varying fastest. Several names,
+        `source, target`, vary together over a list of lists. In place of a list, `12_name.key` is the list that
+        `data/profiles.yml` holds for that notebook.
+    profiles : tuple of str
+        In which it is run; in all when left out.
+    needs : tuple of str
+        Notebooks whose results it reads.
+    page : {"chapter", "gallery", "none"}
+        Where the book shows it.
+    """
+
+    notebook: Text
+    page: Page = "chapter"
+    needs: tuple[Text, ...] = ()
+    profiles: tuple[Profile, ...] = PROFILES
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    cross: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,7 +58,7 @@ class Entry:
 
     run: Run
     needs: tuple[str, ...] = ()
-    page: str = "chapter"
+    page: Page = "chapter"
 
 
 def matrix(profile: str, only: str | None = None) -> list[Entry]:
@@ -46,7 +77,7 @@ def matrix(profile: str, only: str | None = None) -> list[Entry]:
         If `data/runs.yml` is wrong: an unknown field, notebook or page, a parameter that is not valid, needs
         that go in a circle, or the same run twice.
     """
-    rows = [row for number, card in enumerate(_cards(), 1) for row in _expand(card, number, profile)]
+    rows = [entry for number, row in enumerate(_rows(), 1) for entry in _expand(row, number, profile)]
     twice = _first_repeated([row.run.stem for row in rows])
     if twice:
         raise CardError(f"data/runs.yml lists {twice} twice")
@@ -72,6 +103,17 @@ def planned_runs(notebook: str, profile: str) -> list[dict[str, Any]]:
     In a notebook that reads those runs this is the list to go through: a scanner card that nobody asked to run does
     not belong to it. The list becomes an input of the run.
 
+    Parameters
+    ----------
+    notebook : str
+        Its number or name.
+    profile : {"quick", "laptop", "paper"}
+
+    Returns
+    -------
+    list of dict
+        Name → value of every parameter, `profile` too, one dict per run.
+
     Raises
     ------
     CardError, InputError
@@ -79,13 +121,13 @@ def planned_runs(notebook: str, profile: str) -> list[dict[str, Any]]:
     """
     with unnoticed():
         name = find(notebook).name
-        cards = [(number, card) for number, card in enumerate(_cards(), 1) if card["notebook"] == name]
-        found = [dict(e.run.parameters) for number, card in cards for e in _expand(card, number, profile)]
+        rows = [(number, row) for number, row in enumerate(_rows(), 1) if row.notebook == name]
+        found = [dict(e.run.parameters) for number, row in rows for e in _expand(row, number, profile)]
     note(f"runs of {name} in {profile}", text_hash(json.dumps(found)))
     return found
 
 
-def _cards() -> list[dict[str, Any]]:
+def _rows() -> list[Row]:
     path = data_dir() / "runs.yml"
     if not path.is_file():
         raise CardError("data/runs.yml is missing: restore it from the repository")
@@ -93,42 +135,45 @@ def _cards() -> list[dict[str, Any]]:
 
 
 @kept_by_stamp
-def _read(path: Path) -> list[dict[str, Any]]:
-    cards = read_yaml(path, "data/runs.yml") or []
-    if not isinstance(cards, list) or not all(isinstance(card, dict) and "notebook" in card for card in cards):
-        raise CardError("data/runs.yml must be a list of entries, each with a notebook")
-    return cards
+def _read(path: Path) -> list[Row]:
+    return load_cards(Row, path, "data/runs.yml")
 
 
-def _expand(card: dict[str, Any], number: int, profile: str) -> list[Entry]:
-    where = f"data/runs.yml, entry {number} ({card['notebook']})"
-    for name in card:
-        if name not in _FIELDS:
-            raise CardError(f"{where}: {name!r} is not a field.{did_you_mean(str(name), _FIELDS)}")
-    page = card.get("page", "chapter")
-    if page not in PAGES:
-        raise CardError(f"{where}: page {page!r}.{did_you_mean(str(page), PAGES)}")
-    if profile not in card.get("profiles", ["quick", "laptop", "paper"]):
+def _expand(row: Row, number: int, profile: str) -> list[Entry]:
+    if profile not in row.profiles:
         return []
-    lists = {"scanner": card.get("scanners"), "dose": card.get("doses")}
-    varied = {name: values for name, values in lists.items() if values}
     try:
-        source = find(str(card["notebook"]))
-        needs = tuple(find(str(name)).name for name in card.get("needs") or ())
-        runs = [
-            plan(
-                source,
-                {
-                    **(card.get("parameters") or {}),
-                    **dict(zip(varied, values, strict=True)),
-                    "profile": profile,
-                },
-            )
-            for values in product(*varied.values())
-        ]
+        source = find(row.notebook)
+        needs = tuple(find(name).name for name in row.needs)
+        given = [{**row.parameters, **values, "profile": profile} for values in _combinations(row.cross, profile)]
+        return [Entry(plan(source, parameters), needs, row.page) for parameters in given]
     except PetreconError as error:
-        raise CardError(f"{where}: {error}") from None
-    return [Entry(run, needs, page) for run in runs]
+        raise CardError(f"data/runs.yml, entry {number} ({row.notebook}): {error}") from None
+
+
+def _combinations(cross: dict[str, Any], profile: str) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of every combination of crossed values."""
+    axes = []
+    for key, given in cross.items():
+        names = [name.strip() for name in key.split(",")]
+        values = _sizes_named(given, profile) if isinstance(given, str) else given
+        if not isinstance(values, list | tuple) or not values:
+            raise CardError(f"cross.{key} is {given!r}: give a list, or notebook.key for one in data/profiles.yml")
+        sets = [value if len(names) > 1 else (value,) for value in values]
+        if not all(isinstance(value, list | tuple) and len(value) == len(names) for value in sets):
+            raise CardError(f"cross.{key} needs lists of {len(names)} values, one for each name")
+        axes.append([dict(zip(names, value, strict=True)) for value in sets])
+    for chosen in product(*axes):
+        yield {name: value for part in chosen for name, value in part.items()}
+
+
+def _sizes_named(reference: str, profile: str) -> Any:
+    """Return a list of `data/profiles.yml` by `notebook.key`."""
+    notebook, _, key = reference.rpartition(".")
+    sizes = profile_sizes(notebook, profile)
+    if key not in sizes:
+        raise CardError(f"data/profiles.yml has no {reference!r} in {profile}.{did_you_mean(key, sizes)}")
+    return sizes[key]
 
 
 def _with_needs(name: str, needs: dict[str, set[str]]) -> set[str]:

@@ -12,7 +12,7 @@ from petrecon.compendium.runs.fingerprints import inputs_of
 from petrecon.compendium.runs.run import Run, plan, runs_dir
 from petrecon.errors import MissingError, PetreconError
 from petrecon.paths import book_dir, root
-from petrecon.provenance import training, versions
+from petrecon.provenance import versions, weight_receipts
 from petrecon.provenance.files import file_hash
 from petrecon.provenance.inputs import changes
 
@@ -220,8 +220,8 @@ def _notes(receipt: dict[str, Any]) -> list[str]:
     notes = versions.differences(receipt["versions"])
     for name in receipt["inputs"]:
         if name.startswith("data data/weights/") and name.endswith(".safetensors"):
-            told = training.describe(root() / name.removeprefix("data "))
-            notes += [f"its weights {Path(name).stem} are {told}"] if told not in ("", training.OLD) else []
+            told = weight_receipts.describe(root() / name.removeprefix("data "))
+            notes += [f"its weights {Path(name).stem} are {told}"] if told not in ("", weight_receipts.OLD) else []
     return notes
 
 

@@ -8,19 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import PlainValidator
+
+from petrecon.cards import Card, Text, load_card
 from petrecon.errors import CardError, ParameterError, did_you_mean
 from petrecon.paths import data_dir, why_no_file
+from petrecon.profiles import PROFILES
 from petrecon.provenance.wheels import HEADS
 from petrecon.yaml_files import read_yaml
 
 Value = str | int | float | bool
 
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _TAKES = {"str": "a word", "int": "a whole number", "float": "a number", "bool": "true or false"}
-_FIELDS = {"type", "help", "unit", "range", "choices", "files", "cost"}
-_LISTS = {"scanners", "tracers", "anatomies"}
+_LISTS = {"scanners", "tracers", "anatomies", "profiles"}
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,25 @@ class Bounds:
         return above and below
 
 
-@dataclass(frozen=True)
-class Parameter:
+def _read_bounds(text: Any) -> Bounds:
+    return Bounds.parse(str(text))
+
+
+def _read_choices(given: Any) -> tuple[str, ...] | str:
+    if isinstance(given, str) and given not in _LISTS:
+        raise ValueError(f"not a list that can be looked up.{did_you_mean(given, _LISTS)}")
+    return given if isinstance(given, str) else tuple(map(str, given))
+
+
+class Parameter(Card):
     """One entry of the vocabulary."""
 
-    name: str
-    type: str
-    help: str
+    name: Text
+    type: Literal["str", "int", "float", "bool"]
+    help: Text
     unit: str = ""
-    range: Bounds | None = None
-    choices: tuple[str, ...] | str = ()
+    range: Annotated[Bounds | None, PlainValidator(_read_bounds)] = None
+    choices: Annotated[tuple[str, ...] | str, PlainValidator(_read_choices)] = ()
     files: tuple[str, ...] = ()
     cost: str = ""
 
@@ -140,50 +151,23 @@ class Parameter:
 
 
 def _look_up(what: str) -> list[str]:
-    """Return the names of the scanners, tracers or anatomies at hand."""
+    """Return the names of the scanners, tracers, anatomies or profiles at hand."""
+    if what == "profiles":
+        return list(PROFILES)
     if what in ("scanners", "tracers"):
         return sorted(p.stem for p in (data_dir() / what).glob("*.y*ml"))
     return sorted(HEADS)
 
 
-def _parse(name: str, fields: Any, where: Path) -> Parameter:
-    if not isinstance(fields, dict):
-        raise CardError(f"{where.name}: {name} must be a table of fields")
-    for field in fields:
-        if field not in _FIELDS:
-            raise CardError(f"{where.name}: {name}.{field} is not a field.{did_you_mean(str(field), _FIELDS)}")
-    if fields.get("type") not in _TYPES:
-        raise CardError(f"{where.name}: {name}.type must be one of {', '.join(_TYPES)}")
-    if not fields.get("help"):
-        raise CardError(f"{where.name}: {name}.help is missing")
-    choices = fields.get("choices", ())
-    if isinstance(choices, str):
-        if choices not in _LISTS:
-            raise CardError(f"{where.name}: {name}.choices {choices!r} is not known.{did_you_mean(choices, _LISTS)}")
-    else:
-        choices = tuple(str(c) for c in choices)
-    try:
-        interval = Bounds.parse(fields["range"]) if "range" in fields else None
-    except ValueError as error:
-        raise CardError(f"{where.name}: {name}.range {error}") from None
-    return Parameter(
-        name=name,
-        type=fields["type"],
-        help=str(fields["help"]),
-        unit=str(fields.get("unit", "")),
-        range=interval,
-        choices=choices,
-        files=tuple(fields.get("files", ())),
-        cost=str(fields.get("cost", "")),
-    )
-
-
 @lru_cache(maxsize=4)
 def _read(path: Path, _stamp: int) -> dict[str, Parameter]:
-    cards = read_yaml(path)
-    if not isinstance(cards, dict):
+    entries = read_yaml(path)
+    if not isinstance(entries, dict):
         raise CardError(f"{path.name} must map parameter names to fields")
-    return {str(name): _parse(str(name), fields, path) for name, fields in cards.items()}
+    return {
+        name: load_card(Parameter, {**e, "name": name} if isinstance(e, dict) else e, f"{path.name}: {name}")
+        for name, e in entries.items()
+    }
 
 
 def vocabulary() -> dict[str, Parameter]:

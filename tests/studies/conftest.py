@@ -1,0 +1,3 @@
+from tests.petite.conftest import drawn
+
+__all__ = ["drawn"]
