@@ -154,7 +154,8 @@ record("again", load_numbers("01", dose=1.0)["psnr"]["value"])
 def test_a_page_names_the_runs_that_it_read_with_links_to_their_pages(booked: Path, tmp_path: Path):
     """From a number that comes from another run it is one step to the page that records it."""
     (booked / "notebooks" / "04_reads.py").write_text(READS, encoding="utf-8")
-    (booked / "data" / "runs.yml").open("a", encoding="utf-8").write("- {notebook: 04_reads}\n")
+    runs = booked / "data" / "runs.yml"
+    runs.write_text(runs.read_text(encoding="utf-8") + "- {notebook: 04_reads}\n", encoding="utf-8")
     toc = booked / "book" / "_toc.yml"
     text = toc.read_text(encoding="utf-8")
     toc.write_text(
