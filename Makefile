@@ -95,6 +95,7 @@ bench: $(STAMP) ## speed ratios, measured in one run
 	@$(BIN)/python benchmarks/bench_deq.py
 	@$(BIN)/python benchmarks/bench_ddip.py
 	@$(BIN)/python benchmarks/bench_petite.py
+	@$(BIN)/python benchmarks/bench_runs.py
 
 pairs: $(STAMP) ## write the .ipynb beside every notebook source
 	@$(BIN)/petrecon pairs

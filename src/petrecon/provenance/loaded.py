@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -39,13 +40,13 @@ def watch_imports() -> None:
 
 
 def asked() -> frozenset[str]:
-    """Return the names of the packages that were asked for since `watch_imports`."""
-    return frozenset(_asked)
+    """Return the names of the packages asked for since `watch_imports`; of all imported where nobody watches."""
+    return frozenset(_asked if _environment else {name.partition(".")[0] for name in sys.modules})
 
 
 def environment() -> dict[str, str]:
     """Return the variables as they were when `watch_imports` was called: before packages set some of their own."""
-    return dict(_environment)
+    return dict(_environment or os.environ)
 
 
 @cache
