@@ -120,14 +120,15 @@ record("adjoint_error", max(errors), note="float64, largest of the random pairs"
 model = AcquisitionModel(P)
 back = P.adjoint(sinogram)
 filtered = fbp(sinogram, model)
+top = float(brain.max())
 pictures = {
-    "activity (kBq/mL)": brain,
-    "back projection (kBq/mL · mm²)": back,
-    "FBP (kBq/mL)": filtered.clamp(0, float(brain.max())),
+    "activity (kBq/mL)": (brain, top),
+    "back projection (kBq/mL · mm²)": (back, None),
+    "FBP (kBq/mL)": (filtered, top),
 }
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
-for ax, (label, x) in zip(axes, pictures.items(), strict=True):
-    image(ax, x, geometry.voxel_size, label=label, axes=False)
+for ax, (label, (x, vmax)) in zip(axes, pictures.items(), strict=True):
+    image(ax, x, geometry.voxel_size, vmin=0, vmax=vmax, label=label, axes=False)
 inside = brain > 0
 error = float((filtered - brain)[inside].norm() / brain[inside].norm())
 correlation = float(np.corrcoef(back.ravel(), brain.ravel())[0, 1])

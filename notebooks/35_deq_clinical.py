@@ -130,7 +130,7 @@ for k, m in enumerate(methods):
 ax.axhline(0, color="0.5", lw=0.8)
 ax.set_xticks(range(len(learned)), [f"{names[case]} M" for case in learned])
 ax.set(xlabel="patient and dose (million net trues)", ylabel="bias of BP (%)")
-ax.legend(fontsize="small")
+ax.legend(fontsize="small", ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
 show(
     fig,
     name="fig-deq-bp",
