@@ -119,6 +119,6 @@ panels(
     scores={one["method"]: one["psnr"] for one in rows if one["method"] in shown},
     score_name="mean PSNR",
     name="fig-petite-@RUN@",
-    caption="The first test head by every method of Table 1, and below each its "
-    "absolute error (Figure 4 of the paper).",
+    caption="The first test head by every method of Table 1, with the method's mean "
+    "PSNR, and below each its absolute error (Figure 4 of the paper).",
 )
