@@ -46,13 +46,13 @@ looks = {"steps": steps, "validate_every": -(-steps // 3), "progress": True}
 outcomes, slices = defaultdict(list), {}
 for fold, (training, _) in enumerate(parts):
     for row, recipe in recipes.items():
-        words = {
+        options = {
             **settings,
             **looks,
             "factor": factor_of(factors, row),
             "seed": seed + fold,
         }
-        tuned = fine_tune(base, row, recipe, pairs.select(training), test, **words)
+        tuned = fine_tune(base, row, recipe, pairs.select(training), test, **options)
         outcomes[row].append(Outcome.of(tuned))
         if fold == 0:
             slices[row] = tuned.predicted[0, :, :, test.grid[2] // 2]
