@@ -170,8 +170,8 @@ for metric, what in against.items():
         ahead = [
             means[name, s][metric] - means["Gaussian", s][metric] for s in scanners
         ]
-        words = {"units": "scanners", "compares": (name, "Gaussian"), "unit": "dB"}
-        gain = record(f"over_gaussian/{metric}/{name}", samples=ahead, **words)
+        options = {"units": "scanners", "compares": (name, "Gaussian"), "unit": "dB"}
+        gain = record(f"over_gaussian/{metric}/{name}", samples=ahead, **options)
         text = format_interval(gain, sign=True, unit="dB")
         show_text(f"{name} minus Gaussian, {what}: **{text}** (mean over scanners).")
 
@@ -187,10 +187,10 @@ means, sentences = [], []
 for network, name in PRINTED.items():
     per_target = np.nanmean(np.where(away, lost[name], np.nan), axis=0)
     both = ("a network from elsewhere", "the network trained there")
-    words = {"units": "scanners", "compares": both, "unit": "dB"}
+    options = {"units": "scanners", "compares": both, "unit": "dB"}
     note = "PSNR on another scanner minus that of the network trained there; "
-    words["note"] = note + "mean over sources, per target"
-    record(f"lost_away/{network}", samples=per_target, **words)
+    options["note"] = note + "mean over sources, per target"
+    record(f"lost_away/{network}", samples=per_target, **options)
     mean, worst = lost[name][away].mean(), lost[name].min()
     i, j = np.unravel_index(np.argmin(lost[name]), lost[name].shape)
     means.append(f"{name} {mean:+.2f} dB")

@@ -46,13 +46,13 @@ looks = {"steps": steps, "validate_every": -(-steps // 3), "progress": True}
 outcomes, slices = defaultdict(list), {}
 for fold, (training, _) in enumerate(parts):
     for row, recipe in recipes.items():
-        words = {
+        options = {
             **settings,
             **looks,
             "factor": factor_of(factors, row),
             "seed": seed + fold,
         }
-        tuned = fine_tune(base, row, recipe, pairs.select(training), test, **words)
+        tuned = fine_tune(base, row, recipe, pairs.select(training), test, **options)
         outcomes[row].append(Outcome.of(tuned))
         if fold == 0:
             slices[row] = tuned.predicted[0, :, :, test.grid[2] // 2]
@@ -119,6 +119,6 @@ panels(
     scores={one["method"]: one["psnr"] for one in rows if one["method"] in shown},
     score_name="mean PSNR",
     name="fig-petite-@RUN@",
-    caption="The first test head by every method of Table 1, and below each its "
-    "absolute error (Figure 4 of the paper).",
+    caption="The first test head by every method of Table 1, with the method's mean "
+    "PSNR, and below each its absolute error (Figure 4 of the paper).",
 )

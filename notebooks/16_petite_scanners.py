@@ -58,8 +58,8 @@ def tuned_to(target, base, row="petite"):
     settings = {k: size[k][network] for k in ("steps", "rank")}
     settings |= {k: size[k] for k in ("volumes", "crops")} | {"seed": seed}
     settings |= {"factor": factor_of(factors[network], row), "progress": True}
-    kept = Recipe(full=True, batchnorm="frozen")  # the statistics: 18_petite_batches
-    recipe = kept if row == "full-ft" else variants(network)[row]
+    frozen = Recipe(full=True, batchnorm="frozen")  # the statistics: 18_petite_batches
+    recipe = frozen if row == "full-ft" else variants(network)[row]
     return fine_tune(base, row, recipe, train[target], test[target], **settings)
 
 
@@ -88,7 +88,7 @@ for network, name in PRINTED.items():
 # %% tags=["hide-input"]
 away = ~np.eye(len(scanners), dtype=bool)
 note = "PSNR minus that of the network trained on the target; mean over sources"
-words = {"unit": "dB", "units": "scanners", "note": note}
+options = {"unit": "dB", "units": "scanners", "note": note}
 home = "the network trained there"
 for network, name in PRINTED.items():
     chosen = {what: maps[f"{name}: {what}"] for what in ("as it comes", "PETITE")}
@@ -96,10 +96,10 @@ for network, name in PRINTED.items():
         np.nanmean(np.where(away, values, np.nan), axis=0) for values in chosen.values()
     )
     both = ("as it comes", home)
-    gap = record(f"away/{network}", samples=before, compares=both, **words)
+    gap = record(f"away/{network}", samples=before, compares=both, **options)
     both = ("petite", home)
-    rest = record(f"adapted/{network}", samples=after, compares=both, **words)
-    gap, rest = (format_interval(one, sign=True, unit="dB") for one in (gap, rest))
+    rest = record(f"adapted/{network}", samples=after, compares=both, **options)
+    gap, rest = (format_interval(x, sign=True, unit="dB") for x in (gap, rest))
     show_text(
         f"{name}: {gap} as it comes, **{rest}** after PETITE, against the network that "
         "was trained on the target."
@@ -121,7 +121,7 @@ for network, name in PRINTED.items():
 
 # %% tags=["hide-input"]
 rows = []
-words = {"unit": "dB", "units": "scanners"}
+options = {"unit": "dB", "units": "scanners"}
 for network, name in PRINTED.items():
     base = bases[network, source]
     at_home, lost = psnr_on(source, base.network, base), {"full-ft": [], "petite": []}
@@ -134,16 +134,16 @@ for network, name in PRINTED.items():
     exact = {"kind": "exact", "note": "1: bit for bit"}
     record(f"removed_is_base/{network}", float(back), **exact)
     left = {}
-    words["note"] = "on the source scanner; targets"
+    options["note"] = "on the source scanner; targets"
     for row, values in lost.items():
         both = (row, "before")
-        words["samples"] = values
-        change = record(f"forgotten/{network}/{row}", compares=both, **words)
+        options["samples"] = values
+        change = record(f"forgotten/{network}/{row}", compares=both, **options)
         left[row] = format_interval(change, sign=True, over=False)
     less, both = np.subtract(lost["petite"], lost["full-ft"]), ("petite", "full-ft")
-    words["note"] = "PETITE minus Full-FT; targets"
-    words["samples"] = less
-    record(f"forgets_less/{network}", compares=both, **words)
+    options["note"] = "PETITE minus Full-FT; targets"
+    options["samples"] = less
+    record(f"forgets_less/{network}", compares=both, **options)
     row = {"network": name, "Full-FT": left["full-ft"]}
     row["PETITE, left in"] = left["petite"]
     row["PETITE, taken out"] = "the base, bit for bit" if back else "not the base"
@@ -187,17 +187,17 @@ table(
 
 # %% tags=["hide-input"]
 rows = []
-words = {"unit": "dB", "units": "scanners"}
+options = {"unit": "dB", "units": "scanners"}
 for network, name in PRINTED.items() if size["shared"] and source == "hrrt" else ():
     shared, each = source_network(network, source, "shared"), bases[network, source]
     for title, base in {"each its own (paper)": each, "one for both": shared}.items():
         no_ft = [psnr_on(target, base.network, base) for target in others]
         petite = [mean_scores(tuned_to(t, base).scores)["psnr"] for t in others]
         gains, both = np.subtract(petite, no_ft), ("petite", "no-ft")
-        key, words["note"] = f"{network}/{title}", "PETITE over No-FT; targets"
-        gain = record(f"scale_gain/{key}", samples=gains, compares=both, **words)
-        words["note"] = "No-FT"
-        plain = record(f"scale_psnr/{key}", samples=no_ft, **words)
+        key, options["note"] = f"{network}/{title}", "PETITE over No-FT; targets"
+        gain = record(f"scale_gain/{key}", samples=gains, compares=both, **options)
+        options["note"] = "No-FT"
+        plain = record(f"scale_psnr/{key}", samples=no_ft, **options)
         row = {"network": name, "scale": title}
         row["No-FT"] = format_interval(plain, over=False)
         row["PETITE gains"] = format_interval(gain, sign=True, over=False)

@@ -56,9 +56,9 @@ for network in PRINTED:
         for n, length in points:
             some = pool.select(order[:n])
             for row in ("full-ft", "bitfit", "petite"):
-                words = {"steps": length, "seed": seed + draw, **settings}
-                words["factor"] = factor_of(factors, row)
-                tuned = fine_tune(base, row, recipes[row], some, test, **words)
+                options = {"steps": length, "seed": seed + draw, **settings}
+                options["factor"] = factor_of(factors, row)
+                tuned = fine_tune(base, row, recipes[row], some, test, **options)
                 psnr = mean_scores(tuned.scores)["psnr"]
                 curves.psnr[network, row, n, length].append(psnr)
 

@@ -48,11 +48,11 @@ base = source_network("cvt-gan", source, tuning["weights"])
 subjects = scan(target, "train", tuning["subjects"], dose, base.coarsening)
 parts = folds(subjects.members, tuning["folds"], seed)
 training, held = (subjects.select(part) for part in parts[0])
-kept = Recipe(full=True, batchnorm="frozen")
+frozen = Recipe(full=True, batchnorm="frozen")
 settings = {k: tuning[k] for k in ("volumes", "crops")}
 settings["steps"] = tuning["steps"]["cvt-gan"]
 search = {"grid": tuning["factors"], "start": tuning["start"], "seed": seed, **settings}
-tried = search_rate(base, "full-ft", kept, training, held, **search)
+tried = search_rate(base, "full-ft", frozen, training, held, **search)
 best = record_factor(
     "full-ft", tried, "multiple of the published rate, statistics kept"
 )
@@ -74,9 +74,9 @@ for pair in pairs:
     outcomes = []
     parts = folds(subjects.members, size["folds"], seed)[: size["used_folds"]]
     for fold, (training, _) in enumerate(parts):
-        words = {**settings, "factor": best, "seed": seed + fold, "progress": True}
+        options = {**settings, "factor": best, "seed": seed + fold, "progress": True}
         some = subjects.select(training)
-        tuned = fine_tune(base, "full-ft", kept, some, test, **words)
+        tuned = fine_tune(base, "full-ft", frozen, some, test, **options)
         outcomes.append(Outcome.of(tuned))
     ours = record_statistics_kept(pair, outcomes)
     published_way = load_comparison(
@@ -123,8 +123,8 @@ show(
     + ".",
 )
 both = ("statistics kept", "statistics follow")
-words = {"compares": both, "unit": "dB", "note": "full fine-tuning of CVT-GAN"}
-change = record("kept_over_following", samples=difference, units=UNITS, **words)
+options = {"compares": both, "unit": "dB", "note": "full fine-tuning of CVT-GAN"}
+change = record("kept_over_following", samples=difference, units=UNITS, **options)
 show_text(
     "Keeping the statistics changes full fine-tuning by "
     f"**{format_interval(change, sign=True, unit='dB')}**, over pairs from "

@@ -50,7 +50,7 @@ class Outcome:
         """Return the outcome of a fine-tuning that was scored."""
         assert tuned.fit.best is not None
         means = mean_scores(tuned.scores) | {"best": tuned.fit.best["psnr"]}
-        volumes = [float(one["psnr"]) for one in tuned.scores]
+        volumes = [float(head["psnr"]) for head in tuned.scores]
         return cls(means, volumes, tuned.per_cent, tuned.trained, tuned.fit.peak_bytes)
 
 
@@ -84,7 +84,7 @@ def record_bounds(bounds: Mapping[str, list[Scores]], test: ScanPairs) -> dict[s
     """Record the scores of the short scan and of the ceiling (`petrecon.petite.score_bounds`); return their means."""
     for bound, scores in bounds.items():
         for metric in ("psnr", "ssim", "nrmse", "psnr_brain"):
-            record(f"{metric}/{bound}", samples=[float(one[metric]) for one in scores], units=test.units)
+            record(f"{metric}/{bound}", samples=[float(head[metric]) for head in scores], units=test.units)
     return {bound: mean_scores(scores) for bound, scores in bounds.items()}
 
 

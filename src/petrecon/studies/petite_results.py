@@ -154,8 +154,8 @@ def record_differences(network: str, study: Study, differences: Mapping[str, tup
     parts = []
     for key, rows in differences.items():
         first, second = (row_title(network, row) for row in rows)
-        words: dict[str, Any] = {"unit": "dB", "note": f"{first} minus {second}"}
-        gap = record(f"{key}/{network}", samples=study.gain(*rows), units=UNITS, compares=rows, **words)
+        options: dict[str, Any] = {"unit": "dB", "note": f"{first} minus {second}"}
+        gap = record(f"{key}/{network}", samples=study.gain(*rows), units=UNITS, compares=rows, **options)
         assert gap is not None
         parts.append(f"{first} minus {second} **{format_interval(gap, sign=True, unit='dB')}**")
     return f"{PRINTED[network]}: " + "; ".join(parts) + "."
@@ -167,13 +167,13 @@ def record_ideal_gains(network: str, study: Study, rows: Iterable[str]) -> str:
     for row in rows:
         title = row_title(network, row)
         key = f"gain_ideal/{network}" if row == "petite" else f"gain_ideal/{network}/{row}"
-        words: dict[str, Any] = {"unit": "dB", "note": f"{title} over No-FT; gain and offset fitted"}
+        options: dict[str, Any] = {"unit": "dB", "note": f"{title} over No-FT; gain and offset fitted"}
         ideal = record(
             key,
             samples=study.gain(row, "no-ft", "psnr_ideal"),
             units=UNITS,
             compares=(row, "no-ft"),
-            **words,
+            **options,
         )
         assert ideal is not None
         plain = float(np.mean(study.gain(row, "no-ft")))
@@ -228,8 +228,8 @@ def costs_beside_paper(network: str, study: Study, rows: Iterable[str], printed:
 def record_costs(network: str, study: Study, row: str = "petite") -> None:
     """Record time and memory of a step of one row relative to full fine-tuning, and the larger of the two."""
     time, memory = study.ratio("seconds", row), study.ratio("bytes", row)
-    words: dict[str, Any] = {"units": UNITS, "compares": (row, "full-ft")}
+    options: dict[str, Any] = {"units": UNITS, "compares": (row, "full-ft")}
     note = "larger of time and memory of a step, PETITE over full fine-tuning"
-    record(f"cost_ratio/{network}", samples=np.maximum(time, memory), note=note, **words)
-    record(f"time_ratio/{network}", samples=time, **words)
-    record(f"memory_ratio/{network}", samples=memory, **words)
+    record(f"cost_ratio/{network}", samples=np.maximum(time, memory), note=note, **options)
+    record(f"time_ratio/{network}", samples=time, **options)
+    record(f"memory_ratio/{network}", samples=memory, **options)

@@ -52,10 +52,10 @@ def draw_scheme(spec: UNETRSpec | CVTGANSpec, recipe: Recipe, source: Scan, targ
     ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
     ax.set(xlim=(0, 8.4), ylim=(0, 2 * _HEIGHT - 0.25))
     ax.set_axis_off()
-    one = f"1. Pre-train on {source[0]}: all {total:,} numbers learn"
-    two = f"2. Adapt to {target[0]} with {recipe.label}: {step.trainable:,} numbers learn ({step.per_cent:.2f} %)"
-    for y, words, scan, full in ((_HEIGHT, one, source, True), (0.0, two, target, False)):
-        ax.text(0.1, y + 2.42, words, size=11, va="center")
+    first = f"1. Pre-train on {source[0]}: all {total:,} numbers learn"
+    second = f"2. Adapt to {target[0]} with {recipe.label}: {step.trainable:,} numbers learn ({step.per_cent:.2f} %)"
+    for y, headline, scan, full in ((_HEIGHT, first, source, True), (0.0, second, target, False)):
+        ax.text(0.1, y + 2.42, headline, size=11, va="center")
         _scan(ax, 0.1, y, scan[1], float(scan[2].max()), "5 minutes")
         _scan(ax, 8.3 - _PICTURE, y, scan[2], float(scan[2].max()), "30 minutes")
         for x, width, part, names in ((2.15, 2.3, "encoder", encoder), (4.75, 1.5, "decoder", decoder)):
