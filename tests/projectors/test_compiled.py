@@ -13,10 +13,10 @@ from petrecon import projectors
 
 CODE = """
 import torch
-from petrecon.projectors import load_scanner, projector
+from petrecon.projectors import load_scanner, make_projector
 geometry = load_scanner("biograph-mmr").geometry("quick", dims=2, image_shape=(12, 14), voxel_size=(20.0, 20.0))
 image = torch.ones(geometry.image_shape)
-print(*(float(projector(geometry, backend=name)(image).double().sum()) for name in ("matrix", "joseph")))
+print(*(float(make_projector(geometry, backend=name)(image).double().sum()) for name in ("matrix", "joseph")))
 """
 
 

@@ -42,7 +42,15 @@ class Lesion:
 
 @dataclass(frozen=True)
 class Hypometabolism:
-    """A region (``precuneus`` or ``left-precuneus``) whose uptake is multiplied by `factor` < 1."""
+    """A region that takes up less.
+
+    Parameters
+    ----------
+    region : str
+        ``precuneus``, or one side of it: ``left-precuneus``.
+    factor : float
+        In [0, 1); the uptake is multiplied by it.
+    """
 
     region: str
     factor: float = 0.7

@@ -49,7 +49,21 @@ def trend(x: Any, y: Any, x_name: str, y_name: str, unit: str = "", digits: int 
 
 
 def ranking(values: Mapping[str, float], quantity: str, unit: str = "", digits: int = 3) -> str:
-    """Say who is first and last: `PSNR is highest for DEQ (24.1 dB) and lowest for FBP (18.2 dB)`."""
+    """Say who is first and last.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        Two or more.
+    quantity, unit : str
+    digits : int
+        Significant ones.
+
+    Examples
+    --------
+    >>> ranking({"DEQ": 24.1, "FBP": 18.2, "MLEM": 21.0}, "PSNR", "dB")
+    'PSNR is highest for DEQ (24.1 dB) and lowest for FBP (18.2 dB)'
+    """
     if len(values) < 2:
         raise InputError(f"ranking of {quantity} needs at least two entries")
     order = sorted(values, key=lambda name: float(values[name]))

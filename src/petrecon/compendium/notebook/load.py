@@ -41,7 +41,14 @@ def load_numbers(notebook: str, **parameters: Any) -> dict[str, dict[str, Any]]:
 
 
 def load_array(key: str, notebook: str, **parameters: Any) -> np.ndarray:
-    """Return an array that another notebook saved (see `load_numbers`).
+    """Return an array that another notebook saved.
+
+    Parameters
+    ----------
+    key : str
+        Under which it was saved.
+    notebook, **parameters
+        As in `load_numbers`.
 
     Raises
     ------

@@ -205,6 +205,8 @@ def _draw(lines: Lines, steps: Mapping[str, Slice], half: Slice, scales: _Scales
     for kind, part in zip(bars, beside, strict=True):
         bar = fig.colorbar(drawn[kind], ax=part, shrink=0.8 if len(part) < 3 else 0.5)
         bar.set_label(scales.label(kind), size=_SIZE)
+    for _ in range(3 if any(panel and panel.row for line in lines for panel in line) else 0):
+        fig.draw_without_rendering()  # slices keep their shape, so room for titles of rows is made step by step
     return fig
 
 

@@ -146,7 +146,15 @@ def _interval_of(
 
 
 def save_array(key: str, array: Any, **meta: Any) -> None:
-    """Keep an array, so that runs can be compared as images; `meta` (unit, voxel_size, …) is kept beside it.
+    """Keep an array, so that runs can be compared as images.
+
+    Parameters
+    ----------
+    key : str
+    array : tensor or array
+        Kept as float32 where it is float64.
+    **meta
+        Unit, voxel_size, …: kept beside it.
 
     Raises
     ------
@@ -171,7 +179,13 @@ def save_array(key: str, array: Any, **meta: Any) -> None:
 
 
 def show_text(text: str) -> None:
-    """Show a sentence that holds computed numbers, as Markdown."""
+    """Show a sentence that holds computed numbers.
+
+    Parameters
+    ----------
+    text : str
+        Markdown.
+    """
     show_markdown(text)
 
 
@@ -196,7 +210,10 @@ def record_backend(name: Any, version: str = "", device: str = "") -> None:
 def track_input(path: str | Path) -> Path:
     """Note that the run reads a file of the project (a table, weights); return the file's path.
 
-    A path that is not absolute is taken from the project's root.
+    Parameters
+    ----------
+    path : path
+        Taken from the project's root when it is not absolute.
 
     Raises
     ------

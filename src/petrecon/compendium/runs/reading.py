@@ -45,7 +45,13 @@ def read_numbers(path: Path, command: str) -> dict[str, dict[str, Any]]:
 
 
 def as_interval(number: Mapping[str, Any]) -> Interval:
-    """Return a recorded number with its interval, as `record` returned it; without one where its kind is not known."""
+    """Return a recorded number with its interval, as `record` returned it; without one where its kind is not known.
+
+    Parameters
+    ----------
+    number : mapping
+        An entry of what `load_numbers` returned.
+    """
     value, kind = float(number["value"]), str(number.get("kind", "none"))
     low, high = number.get("interval") or (value, value)
     try:
