@@ -62,7 +62,8 @@ panels(
     voxel_size=case.subject.voxel_size,
     columns=4,
     name="fig-compare-@RUN@",
-    caption="First realisation by every method, and below each its signed error.",
+    caption="First realisation by every method with the method's mean PSNR, and below "
+    "each its signed error.",
 )
 
 # %% [markdown]

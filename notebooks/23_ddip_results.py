@@ -55,8 +55,8 @@ panels(
     voxel_size=HEAD_VOXEL_MM,
     name="fig-ddip-images",
     caption="One realisation per tracer and its signed errors: the truth, the best "
-    "method without a diffusion prior, and the three ways to use the prior. In "
-    "brackets, the mean PSNR of both heads.",
+    "method without a diffusion prior, and the three ways to use the prior. Above "
+    "each image, the method's mean PSNR over both heads.",
 )
 
 # %% [markdown]

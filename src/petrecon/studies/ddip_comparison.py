@@ -150,11 +150,8 @@ class Comparison:
         """What a sample of both tracers is one of: `units`, tracer by tracer."""
         heads = self.units
         tracers = np.repeat([*TRACERS], len(heads["donors"])).tolist()
-        return {
-            "donors": heads["donors"] * len(TRACERS),
-            "tracers": tracers,
-            "noise draws": heads["noise draws"] * len(TRACERS),
-        }
+        donors, draws = (heads[name] * len(TRACERS) for name in ("donors", "noise draws"))
+        return {"donors": donors, "tracers": tracers, "noise draws": draws}
 
     def samples(self, metric: str, method: str, tracer: str) -> NDArray[np.float64]:
         """Return ``psnr`` (dB) or ``ssim`` of every realisation, head after head."""
@@ -243,12 +240,9 @@ def record_gain(comparison: Comparison, key: str, first: str, second: str, trace
         unit="dB",
         note=f"{first} minus {second}, {tracer}",
     )
-    return f"{TRACERS[tracer]}: {first} minus {second} **{_signed(spread)}**."
+    text = format_interval(spread, sign=True, unit="dB") if spread else ""
+    return f"{TRACERS[tracer]}: {first} minus {second} **{text}**."
 
 
 def _in_table(spread: Interval | None, digits: int) -> str:
     return format_interval(spread, digits, over=False) if spread else ""
-
-
-def _signed(spread: Interval | None) -> str:
-    return format_interval(spread, sign=True, unit="dB") if spread else ""
