@@ -47,7 +47,7 @@ def _check_shown(notebook: nbformat.NotebookNode, folder: Path) -> None:
     outputs = _outputs(notebook)
     told = [output.get("metadata", {}).get("petrecon") for output in outputs]
     always = [cell.source for cell in notebook.cells if not cell.source.startswith("if ")]
-    calls = sum(len(re.findall(r"^\s*(?:show|table)\($", source, re.MULTILINE)) for source in always)
+    calls = sum(len(re.findall(r"^\s*(?:show|table|panels|curves)\($", source, re.MULTILINE)) for source in always)
     assert len(list(filter(None, told))) >= calls > 0
     pictures = ["image/png" in output.get("data", {}) for output in outputs]
     assert pictures == [(card or {}).get("kind") == "figure" for card in told], "a figure is shown once, as a picture"

@@ -39,8 +39,8 @@ def petrecon():
         (["run", "01", "02"], "error: name one notebook to run: got 01, 02"),
         (["rnu"], "there is no command 'rnu'. Did you mean 'run'?"),
         (["run", "²"], "error: there is no notebook '²'"),
-        (["run", "01", "--scanner", "bad.yaml"], "error: scanner card 'bad', field 'a': is unknown"),
-        (["run", "01", "--scanner", "torn.yaml"], "torn.yaml is not valid YAML"),
+        (["run", "01", "--scanner", "bad.yaml"], "error: scanner card 'bad': field 'a' is unknown"),
+        (["run", "01", "--scanner", "torn.yaml"], "scanner card 'torn' is not valid YAML"),
         (["run", "03", "--anatomy", "torn.nii.gz"], "torn.nii.gz: not a readable NIfTI file"),
         (["reproduce"], "error: data/runs.yml is missing"),
         (["--nothing"], "error: no such option"),
@@ -175,7 +175,7 @@ def test_a_broken_file_is_named_with_its_cure(petrecon, booked: Path, monkeypatc
     claim += "computed_by: {notebook: 01_toy, key: psnr}}"
     (booked / "data" / "claims.yml").write_text(f"- {claim}\n", encoding="utf-8")
     monkeypatch.setattr(book, "build", lambda profile: "index.html")
-    monkeypatch.setattr(reproduce, "make_all", lambda entries, workers: [])
+    monkeypatch.setattr(reproduce, "make_all", lambda *_, **__: [])
     path = run.path(kind)
     path.unlink() if content is None else path.write_bytes(content)
     result = petrecon(*(str(run.path("notebook")) if word == "A" else word for word in words))
