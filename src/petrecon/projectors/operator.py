@@ -19,11 +19,11 @@ class LinearOperator:
     derivative of a linear map is the map: backward of :math:`A` is :math:`A^T` and backward of :math:`A^T` is
     :math:`A`, through the same function.
 
+    A subclass gives `_forward` and `_adjoint` on one batch axis, ``(batch, *shape)``, without any autograd.
+
     Parameters
     ----------
     in_shape, out_shape : tuple of int
-
-    A subclass gives `_forward` and `_adjoint` on one batch axis, ``(batch, *shape)``, without any autograd.
 
     Attributes
     ----------

@@ -15,13 +15,20 @@ from petrecon.compendium.runs.run import Run
 
 
 def earlier_seconds(run: Run) -> float | None:
-    """Return how long a run took when it was last made here, else when it was published; None when it never was."""
+    """Return how long a run took when it was last made here, else when it was published; None when it never was.
+
+    A published run is larger than a quick one, so its time says only how runs compare: `Progress` learns the rest.
+    """
     published = replace(run, parameters={**run.parameters, "profile": PUBLISHED})
     for made in (run, published):
         receipt = read_receipt(made.path("receipt"))
         if receipt is not None:
             return float(receipt["duration_s"])
     return None
+
+
+_FIRST = 4
+"""Runs that have to end before a time is told: what was published may have been made on a larger grid elsewhere."""
 
 
 class Progress:
@@ -58,6 +65,7 @@ class Progress:
         self._left = {name: usual if seconds is None else seconds for name, seconds in expected.items()}
         self._running: dict[str, float] = {}
         self._done, self._took, self._thought = total - len(expected), 0.0, 0.0
+        self._ended, self._first = 0, min(_FIRST, len(expected) // 2)
 
     def start(self, name: str, command: str) -> None:
         """Say that a run starts."""
@@ -69,6 +77,7 @@ class Progress:
         began, thought = self._running.pop(name, None), self._left.pop(name, None)
         self._done += 1
         if made and began is not None and thought is not None:
+            self._ended += 1
             self._took += self._clock() - began
             self._thought += thought
         if self.live:
@@ -84,12 +93,14 @@ class Progress:
             print(self._clear(), end="", file=self.stream, flush=True)
 
     def seconds_left(self) -> float | None:
-        """Return about how many seconds are left, or None while nothing is known.
+        """Return about how many seconds are left, or None while the first runs are under way.
 
         What earlier runs took, times how much slower or faster than that the runs were up to now, over the runs at a
         time; no less than the longest run that is left.
         """
         now, pace = self._clock(), self._took / self._thought if self._thought else 1.0
+        if self._ended < self._first:
+            return None
         left = []
         for name, seconds in self._left.items():
             if seconds is None:
