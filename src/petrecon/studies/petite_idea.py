@@ -128,11 +128,12 @@ def show_mixes() -> DataFrame:
 
 
 def show_settings() -> None:
-    """Show Table 4, and whether our settings are the same."""
+    """Show Table 4, from which every training here takes its settings."""
     table(
         petite_tables.settings_table(petite_tables.published_table(4)),
         name="tab-petite-4",
-        caption="Table 4 of the paper, and whether our settings are the same. No-FT: the settings of pre-training.",
+        caption="Table 4 of the paper, from which every training here takes its settings but the number of steps. "
+        "No-FT: the settings of pre-training.",
         formats={"learning rate": ".0e", "weight decay": ".0e"},
     )
 
