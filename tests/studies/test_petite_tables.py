@@ -96,7 +96,7 @@ def test_21_mixes_are_feasible_and_3_are_refused_for_the_same_reason(published):
 
 
 def test_table_4_stands_beside_our_number_of_steps(published):
-    """A network that is not adapted has the settings of pre-training; that ours are Table 4's is `table4`'s own test."""
+    """A network that is not adapted has the settings of pre-training."""
     table = petite_tables.settings_table(published[4])
     assert len(table) == len(published[4])
     assert list(table[table["method"] == "No-FT"]["our steps"]) == [750, 1000]
