@@ -73,7 +73,7 @@ class SourceNetwork:
     settings : Settings
         Of the pre-training.
     network, discriminator : module, module or None
-        Never tuned in place: take `players`.
+        Never tuned in place: take `generator_and_discriminator`.
     """
 
     name: str
