@@ -28,7 +28,8 @@ _RENDER = """
 import sys
 from jupyter_book.sphinx import build_sphinx
 source, html, doctrees = sys.argv[1:]
-told = {"external_toc_path": source + "/_toc.yml", "nitpicky": True, "latex_individualpages": False}
+told = {"external_toc_path": source + "/_toc.yml", "nitpicky": True, "latex_individualpages": False,
+        "html_theme_options": {"use_download_button": False}}  # it would offer sources, which the book leaves out
 done = build_sphinx(source, html, noconfig=True, path_config=source + "/_config.yml", confoverrides=told,
                     doctreedir=doctrees, force_all=True, quiet=True, warningiserror=True, keep_going=True)
 sys.exit(1 if done else 0)
