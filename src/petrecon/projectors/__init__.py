@@ -1,6 +1,6 @@
 """Projectors: scanner cards, lines of response, Joseph's line integrals and the model of a PET exam.
 
-Start with `load_scanner("biograph-mmr").geometry("quick")`, give it to `projector(geometry)`, and put the
+Start with `load_scanner("biograph-mmr").geometry("quick")`, give it to `make_projector(geometry)`, and put the
 result into `AcquisitionModel(...)`. Everything below knows nothing of brains, tracers or learning. Images are
 indexed (x, y[, z]) in mm about the centre of the field of view, sinograms (radial, views[, planes]) in
 counts.
