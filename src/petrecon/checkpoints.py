@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from petrecon.errors import InputError
+from petrecon.provenance.atomic import atomic_path
 
 
 class Stateful(Protocol):
@@ -136,11 +136,8 @@ def save_checkpoint(path: str | Path, identity: dict[str, Any], state: dict[str,
     state : dict
         Of tensors and plain values.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save({"identity": identity, **state}, partial)
-    os.replace(partial, path)
+    with atomic_path(Path(path)) as partial:
+        torch.save({"identity": identity, **state}, partial)
 
 
 def load_checkpoint(path: str | Path, identity: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from petrecon import paths
 from petrecon.errors import InputError, MissingError
+from petrecon.provenance.atomic import atomic_path
 from petrecon.provenance.reads import note_file
 from petrecon.provenance.weight_receipts import made_of
 
@@ -67,9 +67,8 @@ def save_weights(
     }
     text = json.dumps(receipt, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
     for target, content in ((path, data), (path.with_suffix(".json"), text.encode())):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        os.replace(partial, target)
+        with atomic_path(target) as partial:
+            partial.write_bytes(content)
     return digest
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from petrecon.errors import InputError, MissingError, ParameterError
 from petrecon.peft.parts import architecture_of
 from petrecon.peft.recipes import Recipe
 from petrecon.peft.tuning import adapting_statistics, apply_recipe, base_tensors, remove, tuning_of
+from petrecon.provenance.atomic import atomic_path
 
 _FORMAT = "petrecon-adapter-1"
 
@@ -89,11 +89,8 @@ def save_adapter(network: nn.Module, path: str | Path) -> int:
         "base": fingerprint(network),
     }
     data = save(tensors, metadata=about)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    with atomic_path(Path(path)) as partial:
+        partial.write_bytes(data)
     return len(data)
 
 

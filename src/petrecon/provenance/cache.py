@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petrecon import paths
+from petrecon.provenance.atomic import atomic_path
 from petrecon.provenance.code import code_of, is_as_loaded
 from petrecon.provenance.files import text_hash
 from petrecon.provenance.versions import versions
@@ -83,12 +82,5 @@ def _read(file: Path, key: str) -> Arrays | None:
 
 
 def _write(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            np.savez_compressed(out, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_path(file) as partial, partial.open("wb") as out:
+        np.savez_compressed(out, allow_pickle=False, **arrays)  # type: ignore[arg-type]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import textwrap
-from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 from petrecon.compendium.book import docstrings
 from petrecon.errors import CardError
 from petrecon.provenance.files import file_hash, text_hash
 
+_SOURCE = Path(__file__).parents[2]
 PREFIX = "api/"
 """How the table of contents names the page of a package: ``api/projectors``."""
 
@@ -33,60 +31,65 @@ def write_api_page(target: Path, name: str) -> None:
     CardError
         If there is no such package, or it lists no public names.
     """
-    try:
-        package: ModuleType | None = importlib.import_module(f"petrecon.{name.removeprefix(PREFIX)}")
-    except ModuleNotFoundError:
-        package = None
-    if package is None or not hasattr(package, "__all__"):
+    init = _SOURCE / name.removeprefix(PREFIX) / "__init__.py"
+    if not init.is_file() or not _public_names(init):
         raise CardError(f"book/_toc.yml: {name}: the library has no package {name.removeprefix(PREFIX)!r}")
     path = target / f"{name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(api_page(package), encoding="utf-8")
+    path.write_text(api_page(init.parent), encoding="utf-8")
 
 
-def api_page(package: ModuleType) -> str:
+def api_page(package: Path) -> str:
     """Return the page of a package, as MyST Markdown that Sphinx's autodoc fills.
+
+    Nothing is imported: a book that needs no rendering does not wait for PyTorch.
 
     Parameters
     ----------
-    package : module
-        With an `__all__`.
+    package : Path
+        Its folder; `__init__.py` lists the public names in `__all__`.
     """
-    names = sorted(package.__all__, key=lambda name: (not name[0].islower(), name.lower()))
-    summary = "\n".join(f"   {name}" for name in names if callable(getattr(package, name)))
-    entries = "\n\n".join(_directive(package, name) for name in names)
+    names = sorted(_public_names(package / "__init__.py"), key=lambda name: (not name[0].islower(), name.lower()))
+    modules = sorted(package.rglob("*.py"))
+    defined = _definitions(modules)
+    summary = "\n".join(f"   {name}" for name in names if not defined[name].startswith(".. data::"))
+    entries = "\n\n".join(defined[name] for name in names)
+    hashed = text_hash("".join(map(file_hash, [*modules, Path(str(docstrings.__file__))])))
     return (
-        f"% {_sources_hash(package)}: a docstring that changes is read again\n"
-        f"(api-{package.__name__.rsplit('.', 1)[-1]})=\n# {package.__name__}\n\n```{{eval-rst}}\n"
-        f".. automodule:: {package.__name__}\n   :no-members:\n\n.. currentmodule:: {package.__name__}\n\n"
+        f"% {hashed}: a docstring that changes is read again\n"
+        f"(api-{package.name})=\n# petrecon.{package.name}\n\n```{{eval-rst}}\n"
+        f".. automodule:: petrecon.{package.name}\n   :no-members:\n\n.. currentmodule:: petrecon.{package.name}\n\n"
         f".. autosummary::\n   :nosignatures:\n\n{summary}\n\n{entries}\n```\n"
     )
 
 
-def _sources_hash(package: ModuleType) -> str:
-    """Return the hash of a package's sources, and of what treats its docstrings."""
-    files = [*sorted(Path(package.__path__[0]).rglob("*.py")), Path(str(docstrings.__file__))]
-    return text_hash("".join(map(file_hash, files)))
+def _public_names(init: Path) -> list[str]:
+    """Return the list `__all__` of a package, empty when it has none."""
+    for statement in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "__all__":
+            return list(ast.literal_eval(statement.value))
+    return []
 
 
-def _directive(package: ModuleType, name: str) -> str:
-    public = getattr(package, name)
-    if inspect.isclass(public):
-        return f".. autoclass:: {name}\n   :members:\n   :exclude-members: __init__"
-    if inspect.isroutine(public):
-        return f".. autofunction:: {name}"
-    words = textwrap.indent(_words_below(package, name), "   ")
-    return f".. data:: {name}\n\n{words}"
-
-
-def _words_below(package: ModuleType, name: str) -> str:
-    """Return the text that stands below a constant where it is assigned, in the modules of a package."""
-    for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+def _definitions(modules: list[Path]) -> dict[str, str]:
+    """Return the directive of every name that modules define; a constant's holds the text that stands below it."""
+    found = {}
+    for path in modules:
         body = ast.parse(path.read_text(encoding="utf-8")).body
-        for statement, after in pairwise(body):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-            if name not in [getattr(target, "id", "") for target in targets] or not isinstance(after, ast.Expr):
-                continue
-            if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
-                return inspect.cleandoc(after.value.value)
-    return ""
+        for statement, after in zip(body, [*body[1:], None], strict=True):
+            if isinstance(statement, ast.ClassDef):
+                found[statement.name] = f".. autoclass:: {statement.name}\n   :members:\n   :exclude-members: __init__"
+            elif isinstance(statement, ast.FunctionDef):
+                found[statement.name] = f".. autofunction:: {statement.name}"
+            elif isinstance(statement, ast.Assign | ast.AnnAssign):
+                target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+                words = textwrap.indent(_text(after), "   ")
+                if isinstance(target, ast.Name):
+                    found[target.id] = f".. data:: {target.id}\n\n{words}"
+    return found
+
+
+def _text(statement: ast.stmt | None) -> str:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    text = value.value if isinstance(value, ast.Constant) else ""
+    return inspect.cleandoc(text) if isinstance(text, str) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from petrecon.compendium.notebook.plain_text import generic, plain
 from petrecon.compendium.runs.execute import to_notebook
 from petrecon.compendium.runs.notebook_source import NotebookSource, sources
 from petrecon.paths import notebooks_dir, root
+from petrecon.provenance.atomic import atomic_path
 from petrecon.yaml_files import read_yaml
 
 _CITED = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
@@ -90,9 +90,8 @@ def sync_pairs(check: bool = False) -> list[Path]:
             continue
         behind.append(path)
         if not check:
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
+            with atomic_path(path) as partial:
+                partial.write_text(text, encoding="utf-8")
     for path in sorted(notebooks_dir().glob("*.ipynb")):
         if path not in wanted:
             behind.append(path)
