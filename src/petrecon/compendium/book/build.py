@@ -19,7 +19,7 @@ from petrecon.compendium.book.render import bring_up_to_date, is_rendered, key_o
 from petrecon.compendium.runs.locks import locked
 from petrecon.compendium.runs.plan import Entry, matrix
 from petrecon.compendium.runs.reading import read_notebook, reading
-from petrecon.compendium.runs.receipts import receipt_of, status
+from petrecon.compendium.runs.receipts import Known, receipt_of, status
 from petrecon.compendium.runs.run import Run, plan, shown
 from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir
@@ -76,18 +76,19 @@ def assemble(profile: str, target: Path) -> Path:
         elif name.startswith(PREFIX):
             write_api_page(target, name)
     names: dict[str, str] = {}
+    known = Known()
     shown_at = {run.stem: place for place, run in places.items()}
     for place, run in places.items():
-        _write_page(target, place, run, names, shown_at)
+        _write_page(target, place, run, names, shown_at, known)
     _write_generated(target, profile, shown_at)
     for path in sorted(target.rglob("*.md")):
-        _place_figures(path, target, profile, entries)
+        _place_figures(path, target, profile, entries, known)
     toc = yaml.safe_dump(contents, sort_keys=False, allow_unicode=True)
     (target / "_toc.yml").write_text(toc, encoding="utf-8")
     return target
 
 
-def _write_page(target: Path, place: str, run: Run, names: dict[str, str], pages: dict[str, str]) -> None:
+def _write_page(target: Path, place: str, run: Run, names: dict[str, str], pages: dict[str, str], known: Known) -> None:
     """Write one run's page, or a stub when it was not run or is broken; refuse a label that another page has."""
     import nbformat
 
@@ -99,7 +100,7 @@ def _write_page(target: Path, place: str, run: Run, names: dict[str, str], pages
             path.with_name(path.name + ".md").write_text(stub(run), encoding="utf-8")
             return
         with reading(run.path("notebook"), run.command):
-            notebook = page(run, receipt, status(run), pages)
+            notebook = page(run, receipt, status(run, known=known), pages)
     except MissingError as error:
         print(f"not shown: {error}", file=sys.stderr)
         path.with_name(path.name + ".md").write_text(broken(run, str(error)), encoding="utf-8")
@@ -123,7 +124,7 @@ def _write_generated(target: Path, profile: str, pages: dict[str, str]) -> None:
         path.write_text(f"{intro}\n{body}\n", encoding="utf-8")
 
 
-def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry]) -> None:
+def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry], known: Known) -> None:
     """Replace lines `@FIGURE:notebook/name@` by that figure of the notebook's run, or by a note."""
 
     def figure(found: re.Match[str]) -> str:
@@ -143,7 +144,7 @@ def _place_figures(path: Path, target: Path, profile: str, entries: list[Entry])
         picture.write_bytes(base64.b64decode(own["png"]))
         way = Path(os.path.relpath(picture, path.parent)).as_posix()
         image = f"```{{image}} {way}\n:alt: {' '.join(own['alt'].split())}\n```\n\n{own['caption']}"
-        return "\n\n".join([image, *filter(None, [stale(status(run), run, "figure")])])
+        return "\n\n".join([image, *filter(None, [stale(status(run, known=known), run, "figure")])])
 
     text = path.read_text(encoding="utf-8")
     if _FIGURE.search(text):

@@ -7,7 +7,7 @@ from typing import Any
 
 from petrecon.compendium.book.claims import Claim, ComputedBy, claims, verdict
 from petrecon.compendium.runs.reading import read_numbers
-from petrecon.compendium.runs.receipts import receipt_of, status
+from petrecon.compendium.runs.receipts import Known, receipt_of, status
 from petrecon.compendium.runs.run import Run, plan
 from petrecon.errors import CardError, MissingError, PetreconError, did_you_mean
 from petrecon.paths import book_dir, root
@@ -31,11 +31,11 @@ def ledger(profile: str = "quick") -> dict[str, Any]:
     CardError
         If a claim names a notebook or a parameter that is not there.
     """
-    rows = []
+    rows, known = [], Known()
     for claim in claims():
         row = {name: getattr(claim, name) for name in _SHOWN}
-        row["published"] = _entry(claim, PUBLISHED)
-        row["yours"] = _entry(claim, profile)
+        row["published"] = _entry(claim, PUBLISHED, known)
+        row["yours"] = _entry(claim, profile, known)
         rows.append(row)
     return {"published": PUBLISHED, "yours": profile, "claims": rows}
 
@@ -68,7 +68,7 @@ def _short(error: PetreconError) -> str:
     return str(error).replace(f"{root()}{os.sep}", "")
 
 
-def _entry(claim: Claim, profile: str) -> dict[str, Any]:
+def _entry(claim: Claim, profile: str, known: Known) -> dict[str, Any]:
     if claim.computed_by is None:
         return {"verdict": "not run yet", "note": "no notebook computes it yet"}
     try:
@@ -98,7 +98,7 @@ def _entry(claim: Claim, profile: str) -> dict[str, Any]:
         "reason": decided.reason,
         "run": run.stem,
         "command": run.command,
-        "state": str(status(run)),
+        "state": str(status(run, known=known)),
         "note": number.get("note", ""),
     }
     if PROFILES.index(profile) < PROFILES.index(claim.profile):
